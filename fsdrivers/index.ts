@@ -1,0 +1,46 @@
+/**
+ * The filesystem drivers, in the order in which they are asked. ext first: it is what nearly every guest boots from,
+ * and its magic (offset 1080) cannot be mistaken. FAT last: its boot sector has no real magic, and other formats
+ * leave FAT-like bytes behind in sector 0.
+ *
+ * Each driver is a chunk of its own in the built program, loaded when `probe` matches.
+ */
+import type { Context } from '../lib/bytes/budget';
+import { within } from '../lib/bytes/errors';
+import type { FileSystem, FileSystemDriver } from '../lib/fs/types';
+import type { BlockSource } from '../lib/source/types';
+
+interface Registered {
+  readonly name: string;
+  /** A cheap look at a few bytes that decides whether the chunk is worth loading. Never throws. */
+  looksLike(source: BlockSource, ctx: Context): boolean;
+  load(): FileSystemDriver;
+}
+
+export function bytesAt(source: BlockSource, at: number, length: number): Buffer | undefined {
+  if (at + length > source.size) return undefined;
+  const into = Buffer.allocUnsafeSlow(length);
+  source.read(at, into);
+  return into;
+}
+
+export const drivers: readonly Registered[] = [];
+
+/**
+ * The filesystem on `source`, or `undefined` when no driver knows it.
+ * @throws GuestError when a driver knows it and cannot read it
+ */
+export function openFileSystem(
+  source: BlockSource,
+  ctx: Context,
+  others: () => Iterable<BlockSource>,
+): FileSystem | undefined {
+  for (const registered of drivers) {
+    if (!registered.looksLike(source, ctx)) continue;
+    const driver = registered.load();
+    const member = driver.probe(source, ctx);
+    if (!member) continue;
+    return within(member.type, () => driver.open([source], ctx, { others }));
+  }
+  return undefined;
+}

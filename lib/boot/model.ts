@@ -1,0 +1,99 @@
+/** What every dialect produces, and what menu, list and extractor consume. */
+import type { Context } from '../bytes/budget';
+import type { ByteString } from '../bytes/text';
+import type { FileSystem, FsNode } from '../fs/types';
+import type { Guest, Volume } from './guest';
+
+/** A file that a configuration names, found or not. */
+export interface GuestFile {
+  readonly volume: Volume | undefined;
+  /** Absolute on its volume, as the configuration wrote it: `/boot/vmlinuz-6.1`. */
+  readonly path: ByteString;
+  /** Where it is; absent when it was not found, and `problem` then says why. */
+  readonly found?: { readonly fs: FileSystem; readonly node: FsNode };
+  readonly problem?: string;
+}
+
+/** One piece of the ramdisk, in order. */
+export interface InitrdPart {
+  readonly file: GuestFile;
+  /** GRUB's `newc:NAME:FILE`: the file is wrapped in a cpio archive under this name. */
+  readonly newcName?: ByteString;
+}
+
+export interface BootTarget {
+  readonly kernel: GuestFile | undefined;
+  readonly initrds: readonly InitrdPart[];
+  readonly args: ByteString;
+  /** GRUB's `root` when the entry was done: `hd0,gpt2`. */
+  readonly root: ByteString;
+  /** Why this cannot boot, one printable sentence, or null. */
+  readonly problem: string | null;
+  /** Things to tell the admin when this entry is booted (a hypervisor left out, one-shot entries …). Printable. */
+  readonly notes: readonly string[];
+}
+
+export interface MenuEntry {
+  readonly title: ByteString;
+  readonly id: ByteString;
+  /** The entry's source, editable in the menu. */
+  readonly text: ByteString;
+  readonly hidden?: boolean;
+  readonly hotkey?: ByteString;
+  readonly classes?: readonly ByteString[];
+  /** Users who may boot it; undefined: GRUB's `--unrestricted` or no superusers. */
+  readonly users?: readonly ByteString[];
+  /** Present on a submenu: evaluates it, on a copy of the environment, each time it is called. */
+  open?(): BootMenu;
+  /**
+   * Evaluates the entry (or its edited text) as if chosen, on a copy of the environment with a budget of its own.
+   * Never throws a GuestError: what went wrong is `problem`. Empty target for a submenu.
+   */
+  resolve(edited?: ByteString): BootTarget;
+}
+
+/** Value of `timeout`, in seconds: null when unset, -1 waits for ever. */
+export type Timeout = number | null;
+
+export interface BootMenu {
+  readonly entries: readonly MenuEntry[];
+  /** The guest's own `default`, unparsed: `0`, `saved title`, `1>2`, an id … undefined when unset. */
+  readonly default: ByteString | undefined;
+  /** The words of `fallback`. */
+  readonly fallback: readonly ByteString[];
+  readonly timeout: Timeout;
+  readonly timeoutStyle: 'menu' | 'countdown' | 'hidden';
+  /** What the top level printed. */
+  readonly console: ByteString;
+  /** Things that went wrong in a configuration that is used all the same. Printable. */
+  readonly warnings: readonly string[];
+  /**
+   * Set when the configuration itself boots without a menu (commands at top level that load a kernel, and `boot` or
+   * the end of the script): that target.
+   */
+  readonly immediate?: BootTarget;
+}
+
+export interface ConfigFile {
+  readonly volume: Volume;
+  readonly path: ByteString;
+  readonly fs: FileSystem;
+  readonly node: FsNode;
+}
+
+export interface BootContext extends Context {
+  readonly guest: Guest;
+  /** True when nobody watches (`-q`, `-l`): nothing sleeps, nothing waits. */
+  readonly quiet: boolean;
+}
+
+export interface BootDialect {
+  /** `grub2`, `grublegacy`, `syslinux` … */
+  readonly name: string;
+  /** Paths to look for in pass 1, in the contract's order. */
+  readonly paths: readonly ByteString[];
+  /** Paths of pass 2 (stub places, EFI system partition …). */
+  readonly furtherPaths: readonly ByteString[];
+  /** Evaluates the top level. @throws GuestError when nothing of it can be used */
+  evaluate(config: ConfigFile, ctx: BootContext): BootMenu;
+}

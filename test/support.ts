@@ -1,0 +1,37 @@
+/** Shared by the tests: fixtures, contexts, and sources made from them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { Budget, type Context } from '../lib/bytes/budget';
+import { BUDGETS } from '../lib/bytes/limits';
+import { MemorySource } from '../lib/source/types';
+
+export const ROOT = join(__dirname, '..');
+
+export interface TestContext extends Context {
+  readonly warnings: string[];
+}
+
+/** A context with the program's own budget, that keeps the warnings. */
+export function context(steps: number = BUDGETS.run.steps): TestContext {
+  const warnings: string[] = [];
+  return {
+    budget: new Budget({ ...BUDGETS.run, steps }, 'test'),
+    warnings,
+    warn: (m) => void warnings.push(m),
+  };
+}
+
+/** A checked-in image (`fixtures/images/NAME`, or `NAME.gz` inflated). */
+export function image(name: string, folder = 'images'): Buffer {
+  const path = join(ROOT, 'fixtures', folder, name);
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return gunzipSync(readFileSync(`${path}.gz`));
+  }
+}
+
+export const source = (name: string, folder = 'images'): MemorySource =>
+  new MemorySource(image(name, folder), name);
