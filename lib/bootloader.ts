@@ -1,0 +1,255 @@
+/**
+ * The way of the data on one page: disks → volumes → filesystems → configuration → choice → boot target.
+ * What a toolstack sees of it (options, files, exit status) is in cli/main.ts.
+ */
+import { openFileSystem } from '../fsdrivers';
+import { dialects } from './boot';
+import { allChoices, type Choice, defaultChoice, namedChoice, requestedChoice } from './boot/choose';
+import {
+  bootOrder,
+  type Diagnostic,
+  discover,
+  pygrubWouldTake,
+  Rank,
+  readableFileSystem,
+  shortName,
+  volumeLabel,
+} from './boot/discover';
+import { Guest, type GuestParts } from './boot/guest';
+import type { BootContext, BootDialect, BootMenu, BootTarget, ConfigFile } from './boot/model';
+import { Budget, type Context } from './bytes/budget';
+import { GuestError } from './bytes/errors';
+import { BUDGETS } from './bytes/limits';
+import { type ByteString, printable } from './bytes/text';
+import type { BlockSource } from './source/types';
+import { readTable } from './volume';
+
+export interface Request {
+  /** In order: `hd0`, `hd1` … */
+  readonly disks: readonly BlockSource[];
+  /** Byte at which the only filesystem of the first disk starts. */
+  readonly offset?: number | undefined;
+  /** The disks hold one filesystem each, opened so, and nothing that it names needs to exist (`--isconfig`). */
+  readonly openAs?: GuestParts['openFileSystem'] | undefined;
+  /** Nobody watches: nothing waits. */
+  readonly quiet: boolean;
+  /** A warning or a decision, one printable line. */
+  say(line: string): void;
+}
+
+/** What is to be booted, and where it was found. */
+export interface Decision {
+  readonly target: BootTarget;
+  /** Undefined when the admin named the kernel. */
+  readonly title: ByteString | undefined;
+  /** `gpt2 ext4: /boot/grub/grub.cfg: menuentry 'X'` */
+  readonly where: string;
+}
+
+export interface Listing {
+  readonly config: ConfigFile;
+  readonly dialect: BootDialect;
+  readonly menu: BootMenu;
+  readonly entries: readonly { readonly choice: Choice; readonly target: BootTarget }[];
+  /** Index into `entries` of the guest's own default. */
+  readonly default: number | null;
+}
+
+/** One run over one guest. */
+export class Bootloader {
+  readonly guest: Guest;
+  readonly diagnostics: Diagnostic[] = [];
+  readonly warnings: string[] = [];
+  readonly #ctx: BootContext;
+  readonly #request: Request;
+  readonly #note = (d: Diagnostic): void => void this.diagnostics.push(d);
+
+  constructor(request: Request) {
+    this.#request = request;
+    const seen = new Set<string>();
+    const ctx: Context = {
+      budget: new Budget(BUDGETS.run, 'this run'),
+      warn: (message) => {
+        if (seen.has(message)) return;
+        seen.add(message);
+        this.warnings.push(message);
+        request.say(`warning: ${message}`);
+      },
+    };
+    const parts: GuestParts = {
+      // With --offset there is one filesystem and no table.
+      readTable: request.offset === undefined && !request.openAs ? readTable : () => undefined,
+      openFileSystem: request.openAs ?? openFileSystem,
+    };
+    this.guest = new Guest(ctx, parts);
+    this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet };
+    for (const [i, disk] of request.disks.entries()) this.guest.addDisk(`hd${i}`, disk);
+  }
+
+  get context(): Context {
+    return this.#ctx;
+  }
+
+  /**
+   * What boots: `--entry`'s, or the guest's default, or its fallbacks.
+   * @returns undefined when nothing does; `diagnostics` then says why
+   */
+  decide(entry: ByteString | undefined): Decision | undefined {
+    for (const { config, menu } of this.#menus()) {
+      const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
+      const result = this.#fromMenu(menu, entry, place, config);
+      if (result === 'other') continue;
+      if (result) {
+        const theirs = pygrubWouldTake(this.guest, dialects, config.volume);
+        if (theirs)
+          this.#request.say(
+            `taken from the active partition ${shortName(config.volume)}; pygrub would have taken ${shortName(theirs)}`,
+          );
+      }
+      return result;
+    }
+    return undefined;
+  }
+
+  /** `--kernel`: the file on the first volume that has it; no configuration is read. */
+  named(kernel: ByteString, ramdisk: ByteString | undefined, args: ByteString): Decision | undefined {
+    const slash = (path: ByteString) => (path.startsWith('/') || path.startsWith('(') ? path : `/${path}`);
+    for (const disk of this.guest.disks) {
+      for (const volume of bootOrder(disk)) {
+        const whole = volume === disk.whole && disk.partitions.length > 0;
+        const fs = readableFileSystem(volume, whole ? () => {} : this.#note);
+        if (!fs) continue;
+        const file = this.guest.file(slash(kernel), volume);
+        const initrd = ramdisk === undefined ? undefined : this.guest.file(slash(ramdisk), volume);
+        const problem = file.problem ?? initrd?.problem ?? null;
+        const where = volumeLabel(volume, fs);
+        if (problem !== null) {
+          this.#note({
+            volume,
+            rank: file.problem ? Rank.BadConfig : Rank.EntryFails,
+            text: `${where}: ${problem}`,
+          });
+          continue;
+        }
+        return {
+          target: {
+            kernel: file,
+            initrds: initrd ? [{ file: initrd }] : [],
+            args,
+            root: volume.name,
+            problem: null,
+            notes: [],
+          },
+          title: undefined,
+          where,
+        };
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Every entry of the configuration that would be used: the first with an entry that can boot, or else the first
+   * that has entries, or else the first.
+   */
+  list(): Listing | undefined {
+    let best: Listing | undefined;
+    for (const { dialect, config, menu } of this.#menus()) {
+      const entries = [...allChoices(menu)].map((choice) => ({ choice, target: choice.entry.resolve() }));
+      if (menu.immediate) {
+        const title = '(no menu: this configuration boots by itself)';
+        const target = menu.immediate;
+        entries.push({
+          choice: {
+            entry: { title, id: '', text: '', resolve: () => target },
+            path: [menu.entries.length],
+            titles: [title],
+          },
+          target,
+        });
+      }
+      const chosen = defaultChoice(menu, (m) => this.#ctx.warn(m))?.path.join('>');
+      const at = menu.immediate
+        ? entries.length - 1
+        : entries.findIndex((e) => chosen !== undefined && e.choice.path.join('>') === chosen);
+      const listing: Listing = { config, dialect, menu, entries, default: at < 0 ? null : at };
+      if (entries.some((e) => e.target.problem === null)) return listing;
+      if (!best || (best.entries.length === 0 && entries.length > 0)) best = listing;
+    }
+    return best;
+  }
+
+  /** Configurations that could be evaluated, in order. */
+  *#menus(): Generator<{ dialect: BootDialect; config: ConfigFile; menu: BootMenu }> {
+    for (const { dialect, config } of discover(this.guest, dialects, this.#note)) {
+      const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
+      try {
+        const menu = dialect.evaluate(config, {
+          ...this.#ctx,
+          budget: this.#ctx.budget.child(BUDGETS.evaluation, printable(config.path)),
+        });
+        for (const warning of menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
+        yield { dialect, config, menu };
+      } catch (error) {
+        if (!(error instanceof GuestError)) throw error;
+        this.#note({ volume: config.volume, rank: Rank.BadConfig, text: `${place}: ${error.describe()}` });
+      }
+    }
+  }
+
+  /** @returns `other` when this configuration has nothing that could boot, and the next one may be tried */
+  #fromMenu(
+    menu: BootMenu,
+    entry: ByteString | undefined,
+    place: string,
+    config: ConfigFile,
+  ): Decision | undefined | 'other' {
+    const { volume } = config;
+    const attempt = (choice: Choice): Decision | undefined => {
+      const where = `${place}: menuentry '${choice.titles.map((t) => printable(t, 200)).join(' > ')}'`;
+      const target = choice.entry.resolve();
+      const readable = this.#request.openAs !== undefined && target.kernel !== undefined;
+      if (target.problem === null || readable) return { target, title: choice.entry.title, where };
+      this.#note({ volume, rank: Rank.EntryFails, text: `${where}: ${target.problem}` });
+      return undefined;
+    };
+
+    if (menu.immediate && entry === undefined) {
+      if (menu.immediate.problem === null)
+        return { target: menu.immediate, title: '', where: `${place}: boots by itself` };
+      this.#note({ volume, rank: Rank.EntryFails, text: `${place}: ${menu.immediate.problem}` });
+    }
+    const before = this.diagnostics.length;
+    let choice: Choice | undefined;
+    if (entry !== undefined) {
+      choice = requestedChoice(menu, entry);
+      if (!choice && menu.entries.length > 0)
+        this.#request.say(
+          `warning: --entry=${printable(entry)} names no entry, the guest's default is taken`,
+        );
+    }
+    choice ??= defaultChoice(menu, (m) => this.#ctx.warn(`${place}: ${m}`));
+    if (!choice) {
+      if (!menu.immediate)
+        this.#note({ volume, rank: Rank.NoEntries, text: `${place}: has no menu entries` });
+      return 'other';
+    }
+    const decision = attempt(choice);
+    if (decision) return decision;
+    for (const name of menu.fallback) {
+      const next = namedChoice(menu, name);
+      if (!next) {
+        this.#request.say(`warning: ${place}: the fallback '${printable(name)}' does not exist`);
+        continue;
+      }
+      const rescued = attempt(next);
+      if (rescued) {
+        for (const d of this.diagnostics.slice(before)) this.#request.say(d.text);
+        return rescued;
+      }
+    }
+    // Never silently another entry: the run ends here, unless nothing at all in this configuration could boot.
+    for (const other of allChoices(menu)) if (other.entry.resolve().problem === null) return undefined;
+    return 'other';
+  }
+}

@@ -1,0 +1,246 @@
+/** Arguments in, exit status out. CONTRACT.md says what toolstacks are owed. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
+import { Bootloader, type Decision, type Listing, type Request } from '../bootloader';
+import { GuestError, hostError } from '../bytes/errors';
+import { LIMITS } from '../bytes/limits';
+import { type ByteString, fromHost, printable, toUnicode } from '../bytes/text';
+import { failureLines } from '../diagnostics';
+import { ChunkWriter, copyFile } from '../extract/copy';
+import { copyInitrds } from '../extract/initrd';
+import { formatResult, type Result } from '../output/format';
+import { listAsJson, listAsText } from '../output/list';
+import { writeAll } from '../output/write';
+import { dropPrivileges, NOBODY } from '../sandbox/drop';
+import { Outputs, openResult, outputDirectory } from '../sandbox/outputs';
+import { openDisk } from '../source/file';
+import { type BlockSource, SliceSource } from '../source/types';
+import { UsageError } from './getopt';
+import { configDisk, configFileSystem } from './isconfig';
+import { type Options, parseOptions, usage } from './options';
+
+declare const NODEGRUB_VERSION: string | undefined;
+export const VERSION = typeof NODEGRUB_VERSION === 'string' ? NODEGRUB_VERSION : '0.0.0-source';
+
+function log(line: string): void {
+  try {
+    // Under libxl stderr is a raw pty: a bare line feed would make a staircase.
+    writeAll(2, Buffer.from(`${line}${process.stderr.isTTY ? '\r\n' : '\n'}`), 'stderr');
+  } catch {
+    // A closed console must not keep a guest from booting.
+  }
+}
+
+/** @returns the exit status */
+export async function main(argv: readonly string[], program: string): Promise<number> {
+  let options: Options;
+  try {
+    options = parseOptions(argv);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    log(`${basename(program)}: ${printable(fromHost(error.message))}`);
+    for (const line of usage(basename(program)).trimEnd().split('\n')) log(line);
+    return 1;
+  }
+  if (options.action === 'help') {
+    writeAll(1, Buffer.from(usage(basename(program))), 'stdout');
+    return 0;
+  }
+  if (options.action === 'version') {
+    writeAll(1, Buffer.from(`nodegrub ${VERSION}\n`), 'stdout');
+    return 0;
+  }
+  try {
+    return await run(options);
+  } catch (error) {
+    if (!(error instanceof GuestError)) {
+      log(`nodegrub ${VERSION}, an error of its own, please report it: ${(error as Error)?.stack ?? error}`);
+      log('RuntimeError: nodegrub failed by a defect of its own, see the lines above');
+      return 1;
+    }
+    log(`RuntimeError: ${error.describe()}`);
+    return 1;
+  }
+}
+
+/** Root gives its privileges up; anybody else who asks for that is refused. */
+function drop(options: Options): string {
+  if (options.runas !== undefined && process.getuid?.() !== 0)
+    throw new GuestError('io', `--runas=${options.runas} needs root`);
+  return dropPrivileges(options.runas ?? NOBODY, __dirname);
+}
+
+async function run(options: Options): Promise<number> {
+  // Everything that needs root comes first, and sees no guest byte: descriptors are opened, files are made.
+  const disks = openDisks(options);
+  const boots = options.action === 'boot';
+  const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
+  const result = openResult(options.output);
+  const outputs = boots ? new Outputs(directory, result.created ? [result.path] : []) : undefined;
+  let keep: 'nothing' | 'kernel' | 'both' = 'nothing';
+  try {
+    const force = drop(options);
+    if (options.debug) log(`nodegrub ${VERSION}, node ${process.version}, ${force}`);
+    if (options.ramdisk !== undefined && options.kernel === undefined)
+      log('warning: --ramdisk without --kernel is ignored');
+    const request: Request = {
+      disks,
+      offset: options.offset,
+      openAs: options.action === 'isconfig' ? configFileSystem : undefined,
+      quiet: !options.interactive || !boots,
+      say: log,
+    };
+    const loader = new Bootloader(request);
+    if (options.action === 'list') return list(loader, options, result.fd);
+    const decision = decide(loader, options);
+    if (!decision) {
+      for (const line of failureLines(printable(fromHost(options.operands[0]!)), loader.diagnostics))
+        log(line);
+      return 1;
+    }
+    if (options.debug) log(`boots ${decision.where}`);
+    for (const note of decision.target.notes) log(`note: ${note}`);
+    const args = join(decision, options);
+    if (args.length > LIMITS.guestCommandLine)
+      log(
+        `warning: the arguments are ${args.length} bytes, a PV guest's are cut after ${LIMITS.guestCommandLine}`,
+      );
+    if (!outputs) {
+      writeAll(result.fd, describe(decision, args, options), 'the result');
+      return 0;
+    }
+    const printed = extract(decision, args, options, outputs, loader);
+    writeAll(result.fd, printed.bytes, 'the result');
+    keep = printed.ramdisk ? 'both' : 'kernel';
+    if (options.debug) logReads(disks);
+    return 0;
+  } finally {
+    await outputs?.end(keep);
+    if (!outputs && result.fd > 2) closeSync(result.fd);
+  }
+}
+
+function openDisks(options: Options): BlockSource[] {
+  if (options.action === 'isconfig') return [configDisk(readConfig(options.operands[0]!))];
+  return options.operands.map((path, i) => {
+    const disk = openDisk(path);
+    if (i > 0 || options.offset === undefined) return disk;
+    if (options.offset >= disk.size)
+      throw new GuestError(
+        'io',
+        `--offset=${options.offset} is beyond the end of the disk (${disk.size} bytes)`,
+      );
+    return new SliceSource(disk, options.offset, disk.size - options.offset, disk.label);
+  });
+}
+
+/** The operand of `--isconfig`, at most LIMITS.configBytes of it. */
+function readConfig(path: string): Buffer {
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      const parts: Buffer[] = [];
+      let total = 0;
+      for (;;) {
+        const part = Buffer.allocUnsafe(64 * 1024);
+        const n = readSync(fd, part, 0, part.length, null);
+        if (n === 0) return Buffer.concat(parts);
+        total += n;
+        if (total > LIMITS.configBytes)
+          throw new GuestError('limit', `${path}: more than ${LIMITS.configBytes} bytes`);
+        parts.push(part.subarray(0, n));
+      }
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (error instanceof GuestError) throw error;
+    throw hostError(`cannot read ${printable(fromHost(path))}`, error);
+  }
+}
+
+function decide(loader: Bootloader, options: Options): Decision | undefined {
+  return options.kernel !== undefined && options.action !== 'isconfig'
+    ? loader.named(options.kernel, options.ramdisk, '')
+    : loader.decide(options.entry);
+}
+
+/** `--args` joins with one blank, and alone stands without a leading one. */
+function join(decision: Decision, options: Options): ByteString {
+  const own = decision.target.args;
+  const added = options.args ?? '';
+  return own !== '' && added !== '' ? `${own} ${added}` : own + added;
+}
+
+function extract(
+  decision: Decision,
+  args: ByteString,
+  options: Options,
+  outputs: Outputs,
+  loader: Bootloader,
+): { bytes: Buffer; ramdisk: boolean } {
+  const { kernel, initrds } = decision.target;
+  const found = kernel?.found;
+  if (!kernel || !found) throw new GuestError('not-found', kernel?.problem ?? 'no kernel is named');
+  const ramdisk = initrds.length > 0;
+  const result: Result = {
+    kernel: fromHost(outputs.kernel.path),
+    ramdisk: ramdisk ? fromHost(outputs.ramdisk.path) : undefined,
+    args,
+    entry: decision.title,
+  };
+  // What cannot be said is found out before 100 MB are copied for nothing.
+  const bytes = formatResult(result, options.format);
+  try {
+    const out = new ChunkWriter(outputs.kernel.fd, outputs.kernel.path);
+    copyFile(found.fs, found.node, out, loader.context);
+    out.end();
+    if (ramdisk) {
+      const second = new ChunkWriter(outputs.ramdisk.fd, outputs.ramdisk.path);
+      copyInitrds(initrds, second, loader.context);
+      second.end();
+    }
+  } catch (error) {
+    if (error instanceof GuestError) error.where.unshift(decision.where);
+    throw error;
+  }
+  return { bytes, ramdisk };
+}
+
+/** What `-n` and `--isconfig` print in place of a result. */
+function describe(decision: Decision, args: ByteString, options: Options): Buffer {
+  const { kernel, initrds } = decision.target;
+  const paths = initrds.map((part) => part.file.path).join(' ');
+  if (options.action === 'isconfig') {
+    let text = `  kernel: ${toUnicode(kernel?.path ?? '')}\n`;
+    if (paths !== '') text += `  initrd: ${toUnicode(paths)}\n`;
+    return Buffer.from(`${text}  args: ${toUnicode(args)}\n`);
+  }
+  return formatResult(
+    {
+      kernel: `<kernel:${kernel?.path ?? ''}>`,
+      ramdisk: paths === '' ? undefined : `<ramdisk:${paths}>`,
+      args,
+      entry: decision.title,
+    },
+    options.format,
+  );
+}
+
+function list(loader: Bootloader, options: Options, fd: number): number {
+  const listing: Listing | undefined = loader.list();
+  const image = options.operands[0]!;
+  if (options.format === 'json') writeAll(fd, listAsJson(image, listing, loader.warnings), 'the list');
+  else if (listing) writeAll(fd, listAsText(listing), 'the list');
+  if (listing) return 0;
+  for (const line of failureLines(printable(fromHost(image)), loader.diagnostics)) log(line);
+  return 1;
+}
+
+function logReads(disks: readonly BlockSource[]): void {
+  for (const disk of disks) {
+    const counted = disk as { reads?: number; bytesRead?: number };
+    if (counted.reads !== undefined)
+      log(`${disk.label}: ${counted.bytesRead} bytes in ${counted.reads} reads`);
+  }
+}
