@@ -12,8 +12,26 @@ export interface LoaderState {
   initrds: InitrdPart[];
   /** Set by multiboot of a Xen hypervisor: its modules in order, the first is the kernel. */
   modules?: { file: GuestFile; args: ByteString }[];
-  /** Set by chainloader, efi, ntldr …: what it is that cannot be booted here. */
+  /** The multiboot program that `modules` belong to. */
+  hypervisor?: GuestFile;
+  /** Set by chainloader, ntldr …: why this cannot be booted here, printable. */
   foreign?: string;
+}
+
+/**
+ * What the language's own commands (`shift`, `break`, `return`, `eval` …) do to the script that runs.
+ * Each returns GRUB's `$?`.
+ */
+export interface ScriptControl {
+  /** False at top level, where there are no positional parameters. */
+  readonly hasParameters: boolean;
+  readonly parameterCount: number;
+  setParameters(values: ByteString[]): void;
+  shift(count: number): void;
+  breakLoops(count: number, goOn: boolean): void;
+  returnFromFunction(): void;
+  /** Runs text as GRUB's `eval` does: to its end, or to the first statement that cannot be parsed. */
+  evaluate(source: ByteString): number;
 }
 
 /** Everything that a command may touch. One instance per evaluated scope (top level, submenu, entry). */
@@ -35,17 +53,59 @@ export interface Machine extends Context {
   file(name: ByteString): GuestFile;
   /** Prints to the guest's console. */
   print(text: ByteString): void;
-  /** Prints `error: MESSAGE.` to the console and sets `$?` by making the command return 1. */
-  error(message: ByteString): 1;
-  /** Runs a configuration file in this scope (`source`) or in a new context (`configfile`, `normal`). */
-  runFile(file: GuestFile, how: 'source' | 'configfile'): number;
+  /**
+   * Prints `error: MESSAGE.` to the console. Return its result from the command: it becomes `$?`.
+   * @param code GRUB's error number (`GRUB_ERROR`), 1 when left out
+   */
+  error(message: ByteString, code?: number): number;
+  /** Prints what GRUB says of a file that was not found, and returns the number of that error. */
+  fileError(file: GuestFile): number;
+  /**
+   * Runs a configuration file: `source` in this scope, `configfile` in a new context whose menu is then shown,
+   * `normal` in this scope and shows the menu, `extract` takes only its menu entries. `$?` is 0 whatever happens.
+   * @param name as the configuration wrote it
+   */
+  runFile(name: ByteString, how: 'source' | 'configfile' | 'normal' | 'extract'): number;
+  /** Shows the menu that there is so far (`normal` without a file, the end of a configuration). */
+  showMenu(): void;
   /** Registers an entry (menuentry, blscfg, legacy…). */
   addEntry(entry: NewEntry): void;
   /** Ends the evaluation: `boot`, `halt`, `reboot`, `exit`. */
-  stop(how: 'boot' | 'halt' | 'exit'): never;
+  stop(how: 'boot' | 'halt' | 'reboot' | 'exit'): never;
+  /** Text of the block argument of the command that runs; `args` then ends with the same text in braces. */
+  readonly block: ByteString | undefined;
+  readonly script: ScriptControl;
   /** In-memory replacement of files (`save_env`); keyed by `volume.name + path`. */
   readonly writtenFiles: Map<string, ByteString>;
 }
+
+/** GRUB's error numbers (include/grub/err.h), as scripts see them in `$?`. */
+export const GRUB_ERROR = {
+  testFailure: 1,
+  badModule: 2,
+  badFileType: 4,
+  fileNotFound: 5,
+  fileRead: 6,
+  badFilename: 7,
+  unknownFilesystem: 8,
+  badFilesystem: 9,
+  badNumber: 10,
+  outOfRange: 11,
+  unknownDevice: 12,
+  badDevice: 13,
+  readError: 14,
+  unknownCommand: 16,
+  invalidCommand: 17,
+  badArgument: 18,
+  badOs: 21,
+  noKernel: 22,
+  notImplemented: 24,
+  symlinkLoop: 25,
+  menu: 27,
+  io: 29,
+  extractor: 31,
+  recursion: 48,
+} as const;
 
 export interface NewEntry {
   title: ByteString;

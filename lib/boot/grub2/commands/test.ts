@@ -1,0 +1,4 @@
+/** `[` and `test`. */
+import type { CommandTable } from './types';
+
+export const test: CommandTable = {};
