@@ -24,7 +24,13 @@ export function bytesAt(source: BlockSource, at: number, length: number): Buffer
   return into;
 }
 
-export const drivers: readonly Registered[] = [];
+export const drivers: readonly Registered[] = [
+  {
+    name: 'ext',
+    looksLike: (source) => bytesAt(source, 1080, 2)?.readUInt16LE(0) === 0xef53,
+    load: () => require('./ext/driver').driver,
+  },
+];
 
 /**
  * The filesystem on `source`, or `undefined` when no driver knows it.

@@ -1,0 +1,67 @@
+/**
+ * CRC-32C (Castagnoli) and CRC-16 (ANSI, reflected) as the kernel's crc32c_le() and crc16() compute them: the caller
+ * gives the start value, and the result is not inverted, so that calls chain.
+ */
+
+/** Tables are made at the first use and belong to whoever verifies: no state in the module. */
+export interface Checksums {
+  /** @param seed the value so far, as an unsigned 32-bit number */
+  crc32c(seed: number, data: Uint8Array, from?: number, to?: number): number;
+  crc16(seed: number, data: Uint8Array, from?: number, to?: number): number;
+}
+
+/** Eight tables of 256: `table[256 * k + b]` is byte `b` followed by `k` zero bytes. */
+function slicedTable(polynomial: number): Int32Array {
+  const table = new Int32Array(8 * 256);
+  for (let b = 0; b < 256; b++) {
+    let crc = b;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ polynomial : crc >>> 1;
+    table[b] = crc;
+  }
+  for (let i = 256; i < table.length; i++) {
+    const shorter = table[i - 256]!;
+    table[i] = (shorter >>> 8) ^ table[shorter & 0xff]!;
+  }
+  return table;
+}
+
+function update(t: Int32Array, seed: number, data: Uint8Array, from: number, to: number): number {
+  let crc = seed | 0;
+  let p = from;
+  for (const last = to - 8; p <= last; p += 8) {
+    const low = crc ^ (data[p]! | (data[p + 1]! << 8) | (data[p + 2]! << 16) | (data[p + 3]! << 24));
+    crc =
+      t[1792 + (low & 0xff)]! ^
+      t[1536 + ((low >>> 8) & 0xff)]! ^
+      t[1280 + ((low >>> 16) & 0xff)]! ^
+      t[1024 + (low >>> 24)]! ^
+      t[768 + data[p + 4]!]! ^
+      t[512 + data[p + 5]!]! ^
+      t[256 + data[p + 6]!]! ^
+      t[data[p + 7]!]!;
+  }
+  for (; p < to; p++) crc = (crc >>> 8) ^ t[(crc ^ data[p]!) & 0xff]!;
+  return crc >>> 0;
+}
+
+export function checksums(): Checksums {
+  let castagnoli: Int32Array | undefined;
+  let ansi: Int32Array | undefined;
+  return {
+    crc32c(seed, data, from = 0, to = data.length) {
+      castagnoli ??= slicedTable(0x82f63b78);
+      return update(castagnoli, seed, data, from, to);
+    },
+    crc16(seed, data, from = 0, to = data.length) {
+      ansi ??= slicedTable(0xa001);
+      let crc = seed & 0xffff;
+      for (let p = from; p < to; p++) crc = (crc >>> 8) ^ ansi[(crc ^ data[p]!) & 0xff]!;
+      return crc;
+    },
+  };
+}
+
+/** A number as the four bytes that checksums are seeded with. */
+export function le32(value: number): Uint8Array {
+  return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
+}

@@ -1,0 +1,32 @@
+/** The ext2/3/4 driver. What it reads and refuses: README.md. */
+import type { FileSystemDriver } from '../../lib/fs/types';
+import { checksums } from './checksum';
+import { ExtFileSystem } from './filesystem';
+import { Superblock } from './layout';
+import { readGeometry, superblockBytes, typeOf, uuidText } from './superblock';
+import { ExtVolume } from './volume';
+
+export const driver: FileSystemDriver = {
+  name: 'ext',
+
+  probe(source, ctx) {
+    const bytes = superblockBytes(source, ctx);
+    if (!bytes) return undefined;
+    return {
+      type: typeOf(bytes),
+      uuid: uuidText(Superblock.fields.s_uuid.read(bytes, 0)),
+      label: Superblock.fields.s_volume_name.read(bytes, 0) || undefined,
+    };
+  },
+
+  open(members, ctx) {
+    const source = members[0]!;
+    const bytes = superblockBytes(source, ctx)!;
+    const sums = checksums();
+    const geometry = readGeometry(bytes, sums, ctx.warn);
+    const size = geometry.blockCount * geometry.blockSize;
+    if (size > source.size)
+      ctx.warn(`filesystem of ${size} bytes on a volume of ${source.size}: what lies beyond cannot be read`);
+    return new ExtFileSystem(new ExtVolume(source, ctx, geometry, sums));
+  },
+};

@@ -1,0 +1,119 @@
+/** The extent tree. Source: Documentation/filesystems/ext4/ifork.rst, fs/ext4/extents.c. */
+import { corrupt } from '../../lib/bytes/errors';
+import { type ExtInode, inodeSeed } from './inode';
+import {
+  EXTENT_ENTRY,
+  EXTENT_MAGIC,
+  Extent,
+  ExtentHeader,
+  ExtentIndex,
+  MAX_EXTENT_DEPTH,
+  MAX_WRITTEN_LENGTH,
+} from './layout';
+import type { ExtVolume } from './volume';
+
+/** Blocks of a file that lie together on disk. Numbers are blocks. */
+export interface Run {
+  readonly logical: number;
+  readonly count: number;
+  /** 0 for allocated blocks that were never written: they read as zeros. */
+  readonly physical: number;
+}
+
+interface TreeNode {
+  readonly bytes: Buffer;
+  readonly depth: number;
+  readonly entries: number;
+  next: number;
+  /** Index keys below lie in [floor, ceiling): this is what makes every tree walk end. */
+  readonly floor: number;
+  readonly ceiling: number;
+}
+
+/** Runs in file order, beginning with the one that holds or follows block `from`. */
+export function* extentRuns(volume: ExtVolume, inode: ExtInode, from = 0): Generator<Run> {
+  const what = `inode ${inode.id}`;
+  const stack = [openNode(inode.map, undefined, 0, 0x1_0000_0000, from, what)];
+  let end = 0;
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1]!;
+    if (node.next >= node.entries) {
+      stack.pop();
+      continue;
+    }
+    volume.ctx.budget.step();
+    const at = EXTENT_ENTRY * (1 + node.next++);
+    const bytes = node.bytes;
+    if (node.depth === 0) {
+      const logical = Extent.fields.ee_block.read(bytes, at);
+      const length = Extent.fields.ee_len.read(bytes, at);
+      const written = length <= MAX_WRITTEN_LENGTH;
+      const count = written ? length : length - MAX_WRITTEN_LENGTH;
+      const physical =
+        Extent.fields.ee_start_hi.read(bytes, at) * 0x1_0000_0000 + Extent.fields.ee_start_lo.read(bytes, at);
+      if (count === 0) throw corrupt(`${what}: extent of no blocks at block ${logical}`);
+      if (logical < end || logical + count > 0x1_0000_0000)
+        throw corrupt(`${what}: extent at block ${logical} after one that ends at ${end}`);
+      volume.checkBlocks(physical, count, `${what}: extent`);
+      end = logical + count;
+      if (end > from) yield { logical, count, physical: written ? physical : 0 };
+      continue;
+    }
+    const key = ExtentIndex.fields.ei_block.read(bytes, at);
+    const ceiling =
+      node.next < node.entries ? ExtentIndex.fields.ei_block.read(bytes, at + EXTENT_ENTRY) : node.ceiling;
+    if (key < node.floor || key >= ceiling || ceiling > node.ceiling)
+      throw corrupt(
+        `${what}: extent index ${key}, must lie in ${node.floor}–${Math.min(ceiling, node.ceiling) - 1}`,
+      );
+    const child =
+      ExtentIndex.fields.ei_leaf_hi.read(bytes, at) * 0x1_0000_0000 +
+      ExtentIndex.fields.ei_leaf_lo.read(bytes, at);
+    const block = volume.block(child, `${what}: extent tree`);
+    stack.push(openNode(block, node.depth - 1, key, ceiling, from, what));
+    verifyNode(volume, inode, block);
+  }
+}
+
+function openNode(
+  bytes: Buffer,
+  depth: number | undefined,
+  floor: number,
+  ceiling: number,
+  from: number,
+  what: string,
+): TreeNode {
+  const h = ExtentHeader.read(bytes);
+  if (h.eh_magic !== EXTENT_MAGIC)
+    throw corrupt(`${what}: extent magic 0x${h.eh_magic.toString(16)}, must be 0xf30a`);
+  const room = Math.floor(bytes.length / EXTENT_ENTRY) - 1;
+  if (h.eh_max > room || h.eh_entries > h.eh_max)
+    throw corrupt(`${what}: ${h.eh_entries} of ${h.eh_max} extents where ${room} fit`);
+  if (h.eh_depth > MAX_EXTENT_DEPTH)
+    throw corrupt(`${what}: extent depth ${h.eh_depth}, maximum ${MAX_EXTENT_DEPTH}`);
+  if (depth !== undefined && h.eh_depth !== depth)
+    throw corrupt(`${what}: extent depth ${h.eh_depth}, must be ${depth}`);
+  if (h.eh_depth > 0 && h.eh_entries === 0) throw corrupt(`${what}: extent index without entries`);
+  let next = 0;
+  if (from > 0) {
+    // The last entry whose key (the first word of both kinds) is not above `from`.
+    let low = 0;
+    let high = h.eh_entries;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (Extent.fields.ee_block.read(bytes, EXTENT_ENTRY * (1 + middle)) <= from) low = middle + 1;
+      else high = middle;
+    }
+    next = Math.max(0, low - 1);
+  }
+  return { bytes, depth: h.eh_depth, entries: h.eh_entries, next, floor, ceiling };
+}
+
+/** The checksum lies behind the last entry that fits (struct ext4_extent_tail). */
+function verifyNode(volume: ExtVolume, inode: ExtInode, block: Buffer): void {
+  const seed = inodeSeed(volume, inode);
+  if (seed === undefined) return;
+  const tail = EXTENT_ENTRY * (1 + ExtentHeader.fields.eh_max.read(block, 0));
+  if (tail + 4 > block.length || volume.sums.crc32c(seed, block, 0, tail) !== block.readUInt32LE(tail))
+    volume.warnOnce('extent', `inode ${inode.id}: extent block with a wrong checksum, used as it stands`);
+}

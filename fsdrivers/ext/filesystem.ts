@@ -1,0 +1,129 @@
+/** An open ext2, ext3 or ext4 filesystem: the driver's pieces behind the interface that all drivers share. */
+import { corrupt, limit, unsupported } from '../../lib/bytes/errors';
+import { LIMITS } from '../../lib/bytes/limits';
+import type { ByteString } from '../../lib/bytes/text';
+import type { DirEntry, Extent, FileSystem, FsNode, NodeKind } from '../../lib/fs/types';
+import { dataExtents, runs } from './data';
+import { exactMatcher, findLinear, listEntries } from './directory';
+import { ExtInode, readInode } from './inode';
+import { BLOCK_MAP_SIZE, ROOT_INODE } from './layout';
+import type { ExtVolume } from './volume';
+import { inlineAttribute } from './xattr';
+
+/** Inodes kept: enough for every directory that a search for a configuration passes through. */
+const KEPT_INODES = 512;
+
+/** `file_type` of a directory entry (Documentation/filesystems/ext4/directory.rst). */
+const KINDS: readonly (NodeKind | undefined)[] = [
+  undefined,
+  'file',
+  'directory',
+  'other',
+  'other',
+  'other',
+  'other',
+  'symlink',
+];
+
+export class ExtFileSystem implements FileSystem {
+  readonly type: string;
+  readonly grubName = 'ext2';
+  readonly uuid?: string;
+  readonly label?: ByteString;
+  readonly root: ExtInode;
+  readonly #volume: ExtVolume;
+  readonly #inodes = new Map<number, ExtInode>();
+
+  constructor(volume: ExtVolume) {
+    this.#volume = volume;
+    this.type = volume.geometry.type;
+    this.uuid = volume.geometry.uuid;
+    this.label = volume.geometry.label;
+    this.root = this.#inode(ROOT_INODE);
+    if (this.root.kind !== 'directory') throw corrupt('the root inode is not a directory');
+  }
+
+  lookup(dir: FsNode, name: ByteString): ExtInode | undefined {
+    const inode = this.#own(dir);
+    if (inode.kind !== 'directory' || name.length === 0 || name.length > LIMITS.nameBytes) return undefined;
+    this.#needsNoKey(inode);
+    const number = findLinear(this.#volume, inode, exactMatcher(name));
+    return number === 0 ? undefined : this.#inode(number);
+  }
+
+  *readdir(dir: FsNode): Generator<DirEntry> {
+    const inode = this.#own(dir);
+    if (inode.kind !== 'directory') throw corrupt(`inode ${inode.id} is not a directory`);
+    this.#needsNoKey(inode);
+    let count = 0;
+    for (const entry of listEntries(this.#volume, inode)) {
+      if (++count > LIMITS.directoryEntries)
+        throw limit(`inode ${inode.id}: more than ${LIMITS.directoryEntries} directory entries`);
+      yield { name: entry.name, kind: KINDS[entry.type], node: () => this.#inode(entry.inode) };
+    }
+  }
+
+  readlink(link: FsNode): ByteString {
+    const inode = this.#own(link);
+    if (inode.kind !== 'symlink') throw corrupt(`inode ${inode.id} is not a symbolic link`);
+    this.#needsNoKey(inode);
+    if (inode.size > LIMITS.pathBytes)
+      throw limit(`inode ${inode.id}: symbolic link of ${inode.size} bytes, maximum ${LIMITS.pathBytes}`);
+    const target = this.#linkBytes(inode).toString('latin1');
+    const end = target.indexOf('\0');
+    return end < 0 ? target : target.slice(0, end);
+  }
+
+  *extents(file: FsNode): Generator<Extent> {
+    const inode = this.#own(file);
+    if (inode.kind !== 'file') throw corrupt(`inode ${inode.id} is not a regular file`);
+    this.#needsNoKey(inode);
+    if (!inode.isInline) return yield* dataExtents(this.#volume, inode);
+    const bytes = this.#inlineBytes(inode);
+    // A file that was made longer without being written keeps its inline part (kernels before 6.8).
+    if (bytes.length > 0) yield { kind: 'inline', offset: 0, length: bytes.length, bytes };
+  }
+
+  #linkBytes(inode: ExtInode): Buffer {
+    if (inode.isInline) return this.#inlineBytes(inode);
+    if (inode.size < BLOCK_MAP_SIZE && !inode.hasExtents) return inode.map.subarray(0, inode.size);
+    // The kernel keeps a link in one block; the loop is for 1-KiB blocks made by others.
+    const { blockSize } = this.#volume.geometry;
+    const target = Buffer.alloc(inode.size);
+    for (const run of runs(this.#volume, inode)) {
+      const from = run.logical * blockSize;
+      if (from >= inode.size) break;
+      if (run.physical === 0) continue;
+      const part = target.subarray(from, Math.min(inode.size, from + run.count * blockSize));
+      this.#volume.ctx.budget.read(part.length);
+      this.#volume.source.read(run.physical * blockSize, part);
+    }
+    return target;
+  }
+
+  #inlineBytes(inode: ExtInode): Buffer {
+    const head = inode.map.subarray(0, Math.min(BLOCK_MAP_SIZE, inode.size));
+    if (inode.size <= BLOCK_MAP_SIZE) return head;
+    const rest = inlineAttribute(inode) ?? Buffer.alloc(0);
+    return Buffer.concat([head, rest.subarray(0, inode.size - BLOCK_MAP_SIZE)]);
+  }
+
+  #needsNoKey(inode: ExtInode): void {
+    if (inode.isEncrypted)
+      throw unsupported(`encrypted ${inode.kind} (inode ${inode.id}, ext4 feature encrypt): it needs a key`);
+  }
+
+  #inode(number: number): ExtInode {
+    const kept = this.#inodes.get(number);
+    if (kept) return kept;
+    const inode = readInode(this.#volume, number);
+    if (this.#inodes.size >= KEPT_INODES) this.#inodes.clear();
+    this.#inodes.set(number, inode);
+    return inode;
+  }
+
+  #own(node: FsNode): ExtInode {
+    if (!(node instanceof ExtInode)) throw new TypeError('a node of another filesystem');
+    return node;
+  }
+}
