@@ -50,7 +50,7 @@ const MAX_DEPTH = 10;
  */
 function follow(
   menu: BootMenu,
-  components: readonly ByteString[],
+  components: readonly (ByteString | number)[],
   onMissing?: (component: string) => void,
 ): Choice | undefined {
   const path: number[] = [];
@@ -61,10 +61,10 @@ function follow(
     const component = components[depth];
     let at = 0;
     if (component !== undefined) {
-      at = findComponent(here, component);
+      at = typeof component === 'number' ? component : findComponent(here, component);
       if (at < 0) {
         if (!onMissing) return undefined;
-        onMissing(printable(component));
+        onMissing(printable(String(component)));
         at = 0;
       }
     }
@@ -84,11 +84,13 @@ function follow(
 export function defaultChoice(menu: BootMenu, warn: (message: string) => void): Choice | undefined {
   const wanted = menu.default ?? '';
   if (wanted === '') return follow(menu, []);
-  // A whole value that is an entry's id or title wins over reading it as a path: old configs did not double the '>'.
+  const exact = namedChoice(menu, wanted);
+  if (exact) return exact;
+  // An old config that does not double the '>' of a title.
   const whole = wanted.includes('>')
     ? menu.entries.findIndex((e) => e.id === wanted || e.title === wanted)
     : -1;
-  if (whole >= 0) return follow(menu, [String(whole)]);
+  if (whole >= 0) return follow(menu, [whole]);
   return follow(menu, splitDefault(wanted), (component) =>
     warn(`the default '${printable(wanted)}' does not exist ('${component}' is not found), entry 0 is taken`),
   );

@@ -20,7 +20,9 @@ export interface ParsedOption {
 }
 
 /** A command line that cannot be understood; the message is for the user. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
 
 /** @throws UsageError */
 export function getopt(
