@@ -75,8 +75,15 @@ export interface Machine extends Context {
   /** Text of the block argument of the command that runs; `args` then ends with the same text in braces. */
   readonly block: ByteString | undefined;
   readonly script: ScriptControl;
-  /** In-memory replacement of files (`save_env`); keyed by `volume.name + path`. */
+  /** In-memory replacement of files (`save_env`); keyed by volume and node (`writtenKey` of grubenv.ts). */
   readonly writtenFiles: Map<string, ByteString>;
+  /**
+   * What commands remember from one call to the next (blscfg's entries, search's cache, passwords). A copy of the
+   * scope gets a copy; values are replaced, never changed in place. Without it nothing is remembered.
+   */
+  readonly memory?: Map<string, unknown>;
+  /** A one-shot variable (`next_entry` …) was consumed; the program warns, since guest disks are not written. */
+  oneShot?(name: ByteString): void;
 }
 
 /** GRUB's error numbers (include/grub/err.h), as scripts see them in `$?`. */
