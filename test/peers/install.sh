@@ -1,0 +1,32 @@
+#!/bin/bash
+# Installs every program that test/peers and bench compare with. Quiet, idempotent, fails loudly.
+set -euo pipefail
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/sbin:/sbin
+packages=(
+  # the peers: pygrub with libfsimage, GRUB's own readers and evaluator
+  xen-utils-4.17 grub-common grub2-common grub-emu grub-pc-bin
+  # makers and checkers of tables and filesystems
+  e2fsprogs dosfstools mtools fdisk gdisk parted util-linux mount kmod qemu-utils
+  # the Debian disk, its ESP on kernels without vfat, the kernels' initrds
+  debootstrap fusefat cpio zstd
+  # measuring and looking
+  strace time file procps python3
+)
+missing=()
+for p in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$p")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  [ "$(id -u)" = 0 ] || { echo "install.sh: not root, and missing: ${missing[*]}" >&2; exit 1; }
+  log=$(mktemp)
+  if ! { apt-get -q update && apt-get -qy --no-install-recommends install "${missing[@]}"; } >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "install.sh: apt-get could not install: ${missing[*]}" >&2
+    exit 1
+  fi
+  rm "$log"
+fi
+for tool in grub-fstest grub-emu grub-script-check debugfs e2fsck mke2fs dumpe2fs filefrag mkfs.vfat mcopy sfdisk \
+  sgdisk parted losetup strace /usr/bin/time cpio debootstrap fusefat qemu-img /usr/lib/xen-4.17/bin/pygrub; do
+  command -v "$tool" >/dev/null || { echo "install.sh: $tool is missing after the installation" >&2; exit 1; }
+done
