@@ -1,12 +1,13 @@
 /** An open ext2, ext3 or ext4 filesystem: the driver's pieces behind the interface that all drivers share. */
-import { corrupt, limit, unsupported } from '../../lib/bytes/errors';
+import { corrupt, GuestError, limit, unsupported } from '../../lib/bytes/errors';
 import { LIMITS } from '../../lib/bytes/limits';
 import type { ByteString } from '../../lib/bytes/text';
 import type { DirEntry, Extent, FileSystem, FsNode, NodeKind } from '../../lib/fs/types';
 import { dataExtents, runs } from './data';
 import { exactMatcher, findLinear, listEntries } from './directory';
+import { findHashed } from './htree';
 import { ExtInode, readInode } from './inode';
-import { BLOCK_MAP_SIZE, ROOT_INODE } from './layout';
+import { BLOCK_MAP_SIZE, COMPAT, FLAG, ROOT_INODE } from './layout';
 import type { ExtVolume } from './volume';
 import { inlineAttribute } from './xattr';
 
@@ -47,8 +48,28 @@ export class ExtFileSystem implements FileSystem {
     const inode = this.#own(dir);
     if (inode.kind !== 'directory' || name.length === 0 || name.length > LIMITS.nameBytes) return undefined;
     this.#needsNoKey(inode);
-    const number = findLinear(this.#volume, inode, exactMatcher(name));
+    const number = this.#find(inode, name);
     return number === 0 ? undefined : this.#inode(number);
+  }
+
+  #find(dir: ExtInode, name: ByteString): number {
+    const volume = this.#volume;
+    const matcher = exactMatcher(name);
+    if (dir.flags & FLAG.index && volume.geometry.compat & COMPAT.dir_index && !dir.isInline) {
+      try {
+        const number = findHashed(volume, dir, Buffer.from(name, 'latin1'), matcher);
+        // Where the superblock does not say how it hashes bytes above 0x7f, "no" is not certain.
+        const certain = volume.geometry.hashSigned !== undefined || !/[\x80-\xff]/.test(name);
+        if (number !== 0 || certain) return number;
+      } catch (error) {
+        // The hash tree is an index; the blocks below it hold the names all the same.
+        if (!(error instanceof GuestError) || (error.code !== 'corrupt' && error.code !== 'unsupported'))
+          throw error;
+        if (error.code === 'corrupt')
+          volume.warnOnce('htree damage', `${error.message}; reading the whole directory`);
+      }
+    }
+    return findLinear(volume, dir, matcher);
   }
 
   *readdir(dir: FsNode): Generator<DirEntry> {

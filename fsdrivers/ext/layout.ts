@@ -204,3 +204,20 @@ export const AttributeEntry = struct('ext4_xattr_entry', 16, {
 });
 /** `e_name_index`: names that begin with `system.` */
 export const ATTRIBUTE_SYSTEM = 7;
+
+/** The root of a hash tree lies in block 0, hidden in the record of `..`; inner nodes in an empty entry's record. */
+export const HashTreeRoot = struct('dx_root', 32, {
+  reserved_zero: u32le(0x18),
+  hash_version: u8(0x1c),
+  info_length: u8(0x1d),
+  indirect_levels: u8(0x1e),
+  unused_flags: u8(0x1f),
+});
+export const HASH_ROOT_INFO_AT = 0x18;
+export const HASH_NODE_ENTRIES_AT = 8;
+/** `limit` and `count` take the place of the first entry's hash, which is 0. */
+export const HashTreeCount = struct('dx_countlimit', 8, { limit: u16le(0x0), count: u16le(0x2) });
+export const HashTreeEntry = struct('dx_entry', 8, { hash: u32le(0x0), block: u32le(0x4) });
+/** Only 28 bits of `block` are a block number (fs/ext4/namei.c, dx_get_block()). */
+export const HASH_BLOCK_MASK = 0x0fffffff;
+export const HashTreeTail = struct('dx_tail', 8, { dt_reserved: u32le(0x0), dt_checksum: u32le(0x4) });
