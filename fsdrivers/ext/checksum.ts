@@ -8,6 +8,8 @@ export interface Checksums {
   /** @param seed the value so far, as an unsigned 32-bit number */
   crc32c(seed: number, data: Uint8Array, from?: number, to?: number): number;
   crc16(seed: number, data: Uint8Array, from?: number, to?: number): number;
+  /** The CRC of Ethernet, most significant bit first: crc32_be(), in the journal's first kind of checksums. */
+  crc32be(seed: number, data: Uint8Array): number;
 }
 
 /** Eight tables of 256: `table[256 * k + b]` is byte `b` followed by `k` zero bytes. */
@@ -21,6 +23,16 @@ function slicedTable(polynomial: number): Int32Array {
   for (let i = 256; i < table.length; i++) {
     const shorter = table[i - 256]!;
     table[i] = (shorter >>> 8) ^ table[shorter & 0xff]!;
+  }
+  return table;
+}
+
+function forwardTable(polynomial: number): Int32Array {
+  const table = new Int32Array(256);
+  for (let b = 0; b < 256; b++) {
+    let crc = b << 24;
+    for (let bit = 0; bit < 8; bit++) crc = crc < 0 ? (crc << 1) ^ polynomial : crc << 1;
+    table[b] = crc;
   }
   return table;
 }
@@ -47,6 +59,7 @@ function update(t: Int32Array, seed: number, data: Uint8Array, from: number, to:
 export function checksums(): Checksums {
   let castagnoli: Int32Array | undefined;
   let ansi: Int32Array | undefined;
+  let ethernet: Int32Array | undefined;
   return {
     crc32c(seed, data, from = 0, to = data.length) {
       castagnoli ??= slicedTable(0x82f63b78);
@@ -57,6 +70,12 @@ export function checksums(): Checksums {
       let crc = seed & 0xffff;
       for (let p = from; p < to; p++) crc = (crc >>> 8) ^ ansi[(crc ^ data[p]!) & 0xff]!;
       return crc;
+    },
+    crc32be(seed, data) {
+      ethernet ??= forwardTable(0x04c11db7);
+      let crc = seed | 0;
+      for (let p = 0; p < data.length; p++) crc = (crc << 8) ^ ethernet[(crc >>> 24) ^ data[p]!]!;
+      return crc >>> 0;
     },
   };
 }

@@ -7,7 +7,9 @@ import type { ExtVolume } from './volume';
 
 /** Runs in file order from block `from` on. Not for inline inodes. */
 export function runs(volume: ExtVolume, inode: ExtInode, from = 0): Generator<Run> {
-  return inode.hasExtents ? extentRuns(volume, inode, from) : indirectRuns(volume, inode, from);
+  const disk = inode.hasExtents ? extentRuns(volume, inode, from) : indirectRuns(volume, inode, from);
+  const fast = volume.fastCommits;
+  return fast?.edits.has(inode.id) ? fast.runs(volume, inode.id, disk, from) : disk;
 }
 
 /** Runs that follow each other in the file and on disk become one; unwritten ones are left out as holes. */

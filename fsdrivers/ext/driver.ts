@@ -2,6 +2,7 @@
 import type { FileSystemDriver } from '../../lib/fs/types';
 import { checksums } from './checksum';
 import { ExtFileSystem } from './filesystem';
+import { replay } from './journal/replay';
 import { Superblock } from './layout';
 import { readGeometry, superblockBytes, typeOf, uuidText } from './superblock';
 import { ExtVolume } from './volume';
@@ -19,7 +20,7 @@ export const driver: FileSystemDriver = {
     };
   },
 
-  open(members, ctx) {
+  open(members, ctx, options) {
     const source = members[0]!;
     const bytes = superblockBytes(source, ctx)!;
     const sums = checksums();
@@ -27,6 +28,13 @@ export const driver: FileSystemDriver = {
     const size = geometry.blockCount * geometry.blockSize;
     if (size > source.size)
       ctx.warn(`filesystem of ${size} bytes on a volume of ${source.size}: what lies beyond cannot be read`);
-    return new ExtFileSystem(new ExtVolume(source, ctx, geometry, sums));
+    const volume = new ExtVolume(source, ctx, geometry, sums);
+    if (!geometry.needsRecovery) return new ExtFileSystem(volume);
+    const replayed = replay(volume, options?.others ?? (() => []));
+    if (!replayed) return new ExtFileSystem(volume);
+    // The superblock may be among the blocks that the journal replaces.
+    const newer = superblockBytes(replayed.source, ctx);
+    const now = newer && !newer.equals(bytes) ? readGeometry(newer, sums, ctx.warn) : geometry;
+    return new ExtFileSystem(new ExtVolume(replayed.source, ctx, now, sums, replayed.fastCommits));
   },
 };

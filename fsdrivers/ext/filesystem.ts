@@ -4,7 +4,7 @@ import { LIMITS } from '../../lib/bytes/limits';
 import type { ByteString } from '../../lib/bytes/text';
 import type { DirEntry, Extent, FileSystem, FsNode, NodeKind } from '../../lib/fs/types';
 import { dataExtents, runs } from './data';
-import { exactMatcher, findLinear, listEntries } from './directory';
+import { exactMatcher, findLinear, listEntries, type RawEntry } from './directory';
 import { findHashed } from './htree';
 import { ExtInode, readInode } from './inode';
 import { BLOCK_MAP_SIZE, COMPAT, FLAG, ROOT_INODE } from './layout';
@@ -48,7 +48,9 @@ export class ExtFileSystem implements FileSystem {
     const inode = this.#own(dir);
     if (inode.kind !== 'directory' || name.length === 0 || name.length > LIMITS.nameBytes) return undefined;
     this.#needsNoKey(inode);
-    const number = this.#find(inode, name);
+    const fast = this.#volume.fastCommits;
+    const number =
+      fast?.names.get(inode.id)?.get(name) ?? (fast?.made.has(inode.id) ? 0 : this.#find(inode, name));
     return number === 0 ? undefined : this.#inode(number);
   }
 
@@ -77,11 +79,19 @@ export class ExtFileSystem implements FileSystem {
     if (inode.kind !== 'directory') throw corrupt(`inode ${inode.id} is not a directory`);
     this.#needsNoKey(inode);
     let count = 0;
-    for (const entry of listEntries(this.#volume, inode)) {
+    for (const entry of this.#entries(inode)) {
       if (++count > LIMITS.directoryEntries)
         throw limit(`inode ${inode.id}: more than ${LIMITS.directoryEntries} directory entries`);
       yield { name: entry.name, kind: KINDS[entry.type], node: () => this.#inode(entry.inode) };
     }
+  }
+
+  *#entries(dir: ExtInode): Generator<RawEntry> {
+    const fast = this.#volume.fastCommits;
+    const names = fast?.names.get(dir.id);
+    if (!fast?.made.has(dir.id))
+      for (const entry of listEntries(this.#volume, dir)) if (!names?.has(entry.name)) yield entry;
+    for (const [name, inode] of names ?? []) if (inode !== 0) yield { name, inode, type: 0 };
   }
 
   readlink(link: FsNode): ByteString {

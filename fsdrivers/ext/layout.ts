@@ -1,6 +1,6 @@
 /**
  * On-disk structures of ext2, ext3 and ext4, with the names of Documentation/filesystems/ext4/ and fs/ext4/ext4.h.
- * Everything is little-endian, but for the journal (jbd2.ts).
+ * Everything is little-endian, but for the journal (journal/layout.ts).
  */
 import { bytes, i32le, struct, text, u8, u16le, u32le, u32leArray } from '../../lib/bytes/struct';
 

@@ -3,6 +3,7 @@ import type { Context } from '../../lib/bytes/budget';
 import { corrupt } from '../../lib/bytes/errors';
 import { type BlockSource, readBytes } from '../../lib/source/types';
 import { type Checksums, le32 } from './checksum';
+import type { FastCommits } from './journal/fastcommit';
 import { COMPAT, GroupDescriptor, GroupDescriptorHigh, INCOMPAT, RO_COMPAT } from './layout';
 import type { Geometry } from './superblock';
 
@@ -17,6 +18,8 @@ export class ExtVolume {
     readonly ctx: Context,
     readonly geometry: Geometry,
     readonly sums: Checksums,
+    /** What the journal holds beyond blocks. */
+    readonly fastCommits?: FastCommits,
   ) {}
 
   /** One warning for each kind of structure: a damaged disk has thousands of each. */
