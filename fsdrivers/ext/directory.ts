@@ -9,6 +9,7 @@ import {
   DIRECTORY_TAIL,
   DIRECTORY_TAIL_TYPE,
   DirectoryEntry,
+  FLAG,
   INLINE_PARENT,
   MAX_DIRECTORY_BYTES,
 } from './layout';
@@ -186,7 +187,16 @@ function isDots(bytes: Buffer, at: number, length: number): boolean {
   return length <= 2 && bytes[at] === 0x2e && (length === 1 || bytes[at + 1] === 0x2e);
 }
 
-/** Checks the block's checksum where it has one: blocks of a hash tree's inner nodes end otherwise. */
+/** Whether one entry, of which the rest of the block is the record, hides a part of a hash tree. */
+function isIndexBlock(bytes: Buffer, start: number, end: number): boolean {
+  const { rec_len } = DirectoryEntry.fields;
+  const unit = end - start;
+  const first = recordLength(rec_len.read(bytes, start), unit);
+  if (first === unit) return bytes.readUInt32LE(start) === 0;
+  return first === 12 && recordLength(rec_len.read(bytes, start + 12), unit) === unit - 12;
+}
+
+/** Checks the block's checksum where it has one. An index block has another, and may still show an old leaf's tail. */
 export function verifyLeaf(
   volume: ExtVolume,
   dir: ExtInode,
@@ -195,7 +205,7 @@ export function verifyLeaf(
   end: number,
 ): void {
   const seed = inodeSeed(volume, dir);
-  if (seed === undefined) return;
+  if (seed === undefined || (dir.flags & FLAG.index && isIndexBlock(bytes, start, end))) return;
   const tail = end - DIRECTORY_TAIL;
   const e = DirectoryEntry.read(bytes, tail);
   if (
