@@ -45,7 +45,8 @@ const findChunks = {
   name: 'chunks',
   setup(b) {
     b.onResolve({ filter: /^\.{1,2}\// }, async (args) => {
-      if (args.kind !== 'require-call' || args.pluginData === 'resolving') return undefined;
+      if (args.kind !== 'require-call' || args.namespace === 'core' || args.pluginData === 'resolving')
+        return undefined;
       const found = await b.resolve(args.path, {
         resolveDir: args.resolveDir,
         kind: 'import-statement',

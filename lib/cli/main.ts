@@ -1,5 +1,5 @@
 /** Arguments in, exit status out. CONTRACT.md says what toolstacks are owed. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Bootloader, type Decision, type Listing, type Request } from '../bootloader';
 import { GuestError, hostError } from '../bytes/errors';
@@ -24,8 +24,9 @@ export const VERSION = typeof NODEGRUB_VERSION === 'string' ? NODEGRUB_VERSION :
 
 function log(line: string): void {
   try {
-    // Under libxl stderr is a raw pty: a bare line feed would make a staircase.
-    writeAll(2, Buffer.from(`${line}${process.stderr.isTTY ? '\r\n' : '\n'}`), 'stderr');
+    // Under libxl stderr is a raw pty: a bare line feed would make a staircase. (process.stderr would load 2 ms of tty.)
+    const end = fstatSync(2).isCharacterDevice() ? '\r\n' : '\n';
+    writeAll(2, Buffer.from(line + end), 'stderr');
   } catch {
     // A closed console must not keep a guest from booting.
   }
