@@ -102,7 +102,7 @@ const multiboot: CommandHandler = (machine, args) => {
   return loader.hypervisor.problem === undefined ? 0 : machine.fileError(loader.hypervisor, name);
 };
 
-const module: CommandHandler = (machine, args) => {
+const loadModule: CommandHandler = (machine, args) => {
   const [name, ...rest] = withoutOptions(args);
   if (name === undefined) return noFile(machine);
   const { loader } = machine;
@@ -165,11 +165,11 @@ export const loader: CommandTable = {
   multiboot,
   multiboot2: multiboot,
   xen_hypervisor: multiboot,
-  module,
-  module2: module,
-  xen_module: module,
-  xen_linux: module,
-  xen_initrd: module,
+  module: loadModule,
+  module2: loadModule,
+  xen_module: loadModule,
+  xen_linux: loadModule,
+  xen_initrd: loadModule,
   ...Object.fromEntries(FOREIGN.map((name) => [name, foreign])),
   boot,
   halt: (machine) => machine.stop('halt'),
