@@ -3,11 +3,13 @@ import { corrupt, GuestError, limit, unsupported } from '../../lib/bytes/errors'
 import { LIMITS } from '../../lib/bytes/limits';
 import type { ByteString } from '../../lib/bytes/text';
 import type { DirEntry, Extent, FileSystem, FsNode, NodeKind } from '../../lib/fs/types';
+import { foldingMatcher, foldName } from './casefold';
 import { dataExtents, runs } from './data';
 import { exactMatcher, findLinear, listEntries, type RawEntry } from './directory';
 import { findHashed } from './htree';
 import { ExtInode, readInode } from './inode';
-import { BLOCK_MAP_SIZE, COMPAT, FLAG, ROOT_INODE } from './layout';
+import type { FastCommits } from './journal/fastcommit';
+import { BLOCK_MAP_SIZE, COMPAT, ENCODING_UTF8, FLAG, ROOT_INODE } from './layout';
 import type { ExtVolume } from './volume';
 import { inlineAttribute } from './xattr';
 
@@ -50,18 +52,35 @@ export class ExtFileSystem implements FileSystem {
     this.#needsNoKey(inode);
     const fast = this.#volume.fastCommits;
     const number =
-      fast?.names.get(inode.id)?.get(name) ?? (fast?.made.has(inode.id) ? 0 : this.#find(inode, name));
+      (fast && this.#fastName(fast, inode, name)) ?? (fast?.made.has(inode.id) ? 0 : this.#find(inode, name));
     return number === 0 ? undefined : this.#inode(number);
+  }
+
+  /** What fast commits say of a name: an inode number, 0 for gone, undefined for nothing. */
+  #fastName(fast: FastCommits, dir: ExtInode, name: ByteString): number | undefined {
+    const names = fast.names.get(dir.id);
+    if (!names || !this.#ignoresCase(dir)) return names?.get(name);
+    const { matches } = foldingMatcher(name);
+    let found: number | undefined;
+    for (const [other, inode] of names) {
+      const bytes = Buffer.from(other, 'latin1');
+      // A name that came counts more than one that went: they may differ in case alone.
+      if (matches(bytes, 0, bytes.length)) found = found || inode;
+    }
+    return found;
   }
 
   #find(dir: ExtInode, name: ByteString): number {
     const volume = this.#volume;
-    const matcher = exactMatcher(name);
+    const folds = this.#ignoresCase(dir);
+    const matcher = folds ? foldingMatcher(name) : exactMatcher(name);
     if (dir.flags & FLAG.index && volume.geometry.compat & COMPAT.dir_index && !dir.isInline) {
       try {
-        const number = findHashed(volume, dir, Buffer.from(name, 'latin1'), matcher);
+        const hashed = (folds ? foldName(name) : undefined) ?? Buffer.from(name, 'latin1');
+        const number = findHashed(volume, dir, hashed, matcher);
         // Where the superblock does not say how it hashes bytes above 0x7f, "no" is not certain.
-        const certain = volume.geometry.hashSigned !== undefined || !/[\x80-\xff]/.test(name);
+        // Nor where folding might differ from that of the Unicode version the directory was made with.
+        const certain = /^[\x00-\x7f]*$/.test(name) || (volume.geometry.hashSigned !== undefined && !folds);
         if (number !== 0 || certain) return number;
       } catch (error) {
         // The hash tree is an index; the blocks below it hold the names all the same.
@@ -92,6 +111,10 @@ export class ExtFileSystem implements FileSystem {
     if (!fast?.made.has(dir.id))
       for (const entry of listEntries(this.#volume, dir)) if (!names?.has(entry.name)) yield entry;
     for (const [name, inode] of names ?? []) if (inode !== 0) yield { name, inode, type: 0 };
+  }
+
+  #ignoresCase(dir: ExtInode): boolean {
+    return (dir.flags & FLAG.casefold) !== 0 && this.#volume.geometry.encoding === ENCODING_UTF8;
   }
 
   readlink(link: FsNode): ByteString {

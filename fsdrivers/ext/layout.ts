@@ -38,7 +38,6 @@ export const Superblock = struct('ext4_super_block', SUPERBLOCK_SIZE, {
   s_backup_bgs: u32leArray(0x24c, 2),
   s_checksum_seed: u32le(0x270),
   s_encoding: u16le(0x27c),
-  s_encoding_flags: u16le(0x27e),
   s_checksum: u32le(0x3fc),
 });
 
@@ -104,8 +103,6 @@ export const SIGNED_HASH = 0x1;
 export const UNSIGNED_HASH = 0x2;
 /** `s_encoding`: the only one defined is Unicode 12.1 in UTF-8. */
 export const ENCODING_UTF8 = 1;
-/** `s_encoding_flags`: names that are not valid UTF-8 are refused when made. */
-export const ENCODING_STRICT = 0x1;
 /** `s_checksum_type`: the only one defined. */
 export const CHECKSUM_CRC32C = 1;
 

@@ -52,8 +52,8 @@ export interface Geometry {
   readonly largeDirectories: boolean;
   /** Directory entries tell the kind of what they name. */
   readonly entryKinds: boolean;
+  /** Of names, where directories can ignore case (feature casefold); 0: none. */
   readonly encoding: number;
-  readonly encodingFlags: number;
   readonly journalInode: number;
   readonly journalUuid: Buffer;
   /** The journal holds transactions that have not reached their places. */
@@ -171,7 +171,6 @@ export function readGeometry(bytes: Buffer, sums: Checksums, warn: (message: str
     largeDirectories: (incompat & INCOMPAT.large_dir) !== 0,
     entryKinds: (incompat & INCOMPAT.filetype) !== 0,
     encoding: incompat & INCOMPAT.casefold ? s.s_encoding : 0,
-    encodingFlags: s.s_encoding_flags,
     journalInode: s.s_journal_inum,
     journalUuid: s.s_journal_uuid,
     needsRecovery: (compat & COMPAT.has_journal) !== 0 && (incompat & INCOMPAT.recover) !== 0,

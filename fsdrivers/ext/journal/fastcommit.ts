@@ -163,6 +163,7 @@ export function readFastCommits(
       const { fc_tag: tag, fc_len: length } = FastTag.read(block, at);
       const value = at + FastTag.size;
       const next = value + length;
+      // The first commit begins with the head, and it alone.
       if (!begun && tag !== FC_TAG.head) return done;
       if (next > block.length) return done;
       const bytes = block.subarray(value, next);
@@ -187,8 +188,6 @@ export function readFastCommits(
         for (const apply of pending) apply();
         pending = [];
         crc = 0;
-        begun = false;
-        at = next;
         // The rest of the block is padding, whether or not the tail's length covers it.
         break;
       }
