@@ -58,8 +58,11 @@ export interface Machine extends Context {
    * @param code GRUB's error number (`GRUB_ERROR`), 1 when left out
    */
   error(message: ByteString, code?: number): number;
-  /** Prints what GRUB says of a file that was not found, and returns the number of that error. */
-  fileError(file: GuestFile): number;
+  /**
+   * Prints what GRUB says of a file that was not found, and returns the number of that error.
+   * @param name as the configuration wrote it, for a device that does not exist
+   */
+  fileError(file: GuestFile, name?: ByteString): number;
   /**
    * Runs a configuration file: `source` in this scope, `configfile` in a new context whose menu is then shown,
    * `normal` in this scope and shows the menu, `extract` takes only its menu entries. `$?` is 0 whatever happens.
@@ -79,17 +82,18 @@ export interface Machine extends Context {
   readonly writtenFiles: Map<string, ByteString>;
   /**
    * What commands remember from one call to the next (blscfg's entries, search's cache, passwords). A copy of the
-   * scope gets a copy; values are replaced, never changed in place. Without it nothing is remembered.
+   * scope gets a copy; values are replaced, never changed in place.
    */
-  readonly memory?: Map<string, unknown>;
+  readonly memory: Map<string, unknown>;
   /** A one-shot variable (`next_entry` …) was consumed; the program warns, since guest disks are not written. */
-  oneShot?(name: ByteString): void;
+  oneShot(name: ByteString): void;
 }
 
 /** GRUB's error numbers (include/grub/err.h), as scripts see them in `$?`. */
 export const GRUB_ERROR = {
   testFailure: 1,
   badModule: 2,
+  outOfMemory: 3,
   badFileType: 4,
   fileNotFound: 5,
   fileRead: 6,
@@ -110,7 +114,9 @@ export const GRUB_ERROR = {
   symlinkLoop: 25,
   menu: 27,
   io: 29,
+  accessDenied: 30,
   extractor: 31,
+  noNetworkCard: 36,
   recursion: 48,
 } as const;
 

@@ -1,0 +1,29 @@
+/** The order in which GRUB goes through devices. */
+import { FileBackedSource } from '../../../fs/file-source';
+import { CacheSource } from '../../../source/cache';
+import { type BlockSource, SliceSource } from '../../../source/types';
+import type { Disk, Guest, Volume } from '../../guest';
+
+/**
+ * All devices as `search` and `ls` meet them (observed with grub-emu): loopback disks first, the newest of them
+ * first; each disk itself, then its partitions from the last row of the table to the first.
+ */
+export function* devices(guest: Guest): Generator<Volume> {
+  const loops = guest.disks.filter(isLoopback).reverse();
+  for (const disk of [...loops, ...guest.disks.filter((d) => !isLoopback(d))]) {
+    yield disk.whole;
+    for (let i = disk.partitions.length - 1; i >= 0; i--) yield disk.partitions[i]!;
+  }
+}
+
+export const isLoopback = (disk: Disk): boolean => loopbackDepth(disk.whole.source) > 0;
+
+/** How many loopback files lie between a source and the real disk. */
+export function loopbackDepth(source: BlockSource): number {
+  let at: BlockSource = source;
+  for (;;) {
+    if (at instanceof FileBackedSource) return at.depth;
+    if (at instanceof CacheSource || at instanceof SliceSource) at = at.parent;
+    else return 0;
+  }
+}
