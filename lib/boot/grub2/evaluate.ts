@@ -107,6 +107,8 @@ export class Interpreter implements Machine {
   #includes = 0;
   #extracting = 0;
   #depth = 0;
+  /** An error that GRUB keeps to itself until the next command has run. */
+  #pending: ByteString | undefined;
   #loops = 0;
   #breaks = 0;
   #goOn = false;
@@ -335,11 +337,13 @@ export class Interpreter implements Machine {
       const line = parseLine(text, at, define);
       this.budget.step(1 + ((line.next - at) >> 6));
       at = line.next;
+      if (goOn) this.#sayPending();
       if (line.errors) {
         for (const message of line.errors) this.error(message);
         if (!goOn) return 0;
       } else if (line.list) status = this.#execute(line.list);
     }
+    if (goOn) this.#sayPending();
     return status;
   }
 
@@ -351,8 +355,10 @@ export class Interpreter implements Machine {
 
   #execute(node: List | Command | undefined): number {
     if (!node) return 0;
-    if (this.#depth + 1 >= MAX_DEPTH)
-      return this.error('maximum recursion depth exceeded', GRUB_ERROR.recursion);
+    if (this.#depth + 1 >= MAX_DEPTH) {
+      this.#pending = 'maximum recursion depth exceeded';
+      return GRUB_ERROR.recursion;
+    }
     this.#depth++;
     this.budget.step();
     let status: number;
@@ -370,8 +376,9 @@ export class Interpreter implements Machine {
         break;
       case 'if':
         status = this.#execute(node.condition);
-        if (!this.#returning)
-          status = this.#execute(this.#environment.status === 0 ? node.then : node.otherwise);
+        if (this.#returning) break;
+        this.#pending = undefined;
+        status = this.#execute(this.#environment.status === 0 ? node.then : node.otherwise);
         break;
       case 'for':
         status = this.#for(node);
@@ -427,7 +434,10 @@ export class Interpreter implements Machine {
     const invert = name === '!';
     if (invert) {
       name = args.shift();
-      if (name === undefined) return this.error('no command is specified', GRUB_ERROR.badArgument);
+      if (name === undefined) {
+        this.#pending = 'no command is specified';
+        return GRUB_ERROR.badArgument;
+      }
     }
     let status: number;
     const handler = this.#shared.commands.get(name);
@@ -448,9 +458,16 @@ export class Interpreter implements Machine {
       }
       status = this.#call(name, body, args);
     }
+    this.#sayPending();
     if (invert) status = status === 0 ? GRUB_ERROR.testFailure : 0;
     this.#environment.status = status;
     return status;
+  }
+
+  #sayPending(): void {
+    if (this.#pending === undefined) return;
+    this.error(this.#pending);
+    this.#pending = undefined;
   }
 
   #assign(text: ByteString): void {

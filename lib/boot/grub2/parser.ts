@@ -23,7 +23,11 @@ export interface Line {
 }
 
 class Unexpected {
-  constructor(readonly kind: T) {}
+  constructor(
+    readonly kind: T,
+    /** Where another statement could begin: GRUB's parser then takes the line for complete, and gives up at once. */
+    readonly behindStatement = false,
+  ) {}
 }
 
 /** Can start a statement (also after GRUB's error recovery). */
@@ -55,9 +59,12 @@ class Parser {
   line(): Command[] {
     const { lexer } = this;
     const commands: Command[] = [];
+    let statements = 0;
     for (let kind = lexer.next(); kind !== T.Newline && kind !== T.End; kind = lexer.next()) {
+      if (!starts(kind)) throw new Unexpected(kind, statements > 0);
       if (kind === T.Function) this.#function();
       else commands.push(this.#command()!);
+      statements++;
       if (this.#ends()) break;
       if (lexer.kind !== T.Semicolon) this.#fail();
     }
@@ -378,7 +385,8 @@ export function parseLine(
     const errors: string[] = [];
     if (error.kind === T.End) errors.push('out of memory');
     if (error.kind === T.Bad && lexer.complaint !== undefined) errors.push(lexer.complaint);
-    errors.push('syntax error', 'Incorrect command', 'syntax error');
+    errors.push('syntax error');
+    if (!error.behindStatement) errors.push('Incorrect command', 'syntax error');
     // Its parser tries once more from the same token, where that can begin a statement.
     if (starts(error.kind)) errors.push('Incorrect command', 'syntax error');
     const newline = error.kind === T.Newline ? lexer.start : text.indexOf('\n', lexer.end);
