@@ -117,7 +117,7 @@ export const GRUB_ERROR = {
   accessDenied: 30,
   extractor: 31,
   noNetworkCard: 36,
-  recursion: 48,
+  recursion: 47,
 } as const;
 
 export interface NewEntry {
