@@ -18,21 +18,20 @@ const INDEX_COST = 160;
 export class FileBackedSource implements BlockSource {
   readonly sectorSize = SECTOR;
   readonly size: number;
-  /** How many files deep this lies: 1 for a file of a real disk. */
-  readonly depth: number;
+  readonly fileDepth: number;
   readonly #fileSize: number;
   readonly #extents: readonly Extent[];
   readonly #unpacked = new Map<number, Uint8Array>();
 
   /**
-   * @param depth of the source that the filesystem itself lies on, plus one
+   * @param fileDepth of the source that the filesystem itself lies on, plus one
    * @throws GuestError `limit` when the budget does not allow the index
    */
   constructor(
     fs: FileSystem,
     node: FsNode,
     readonly label: string,
-    depth: number,
+    fileDepth: number,
     ctx: Context,
   ) {
     if (node.kind !== 'file') throw corrupt(`${label} is not a regular file`);
@@ -45,7 +44,7 @@ export class FileBackedSource implements BlockSource {
     this.#fileSize = node.size;
     this.size = Math.ceil(node.size / SECTOR) * SECTOR;
     if (!Number.isSafeInteger(this.size)) throw limit(`file of ${node.size} bytes`);
-    this.depth = depth;
+    this.fileDepth = fileDepth;
   }
 
   read(at: number, into: Uint8Array): void {

@@ -9,6 +9,8 @@ export interface BlockSource {
   readonly size: number;
   /** Logical sector size in bytes (512 or 4096 …), 512 when unknown. */
   readonly sectorSize: number;
+  /** How many files of a guest (loopback images) lie between this and the host's disk; absent: none. */
+  readonly fileDepth?: number;
   /**
    * Fills all of `into` from byte `at`.
    * @throws GuestError `corrupt` beyond the end, `io` when the host cannot read

@@ -1,5 +1,4 @@
 /** The order in which GRUB goes through devices. */
-import { FileBackedSource } from '../../../fs/file-source';
 import { CacheSource } from '../../../source/cache';
 import { type BlockSource, SliceSource } from '../../../source/types';
 import type { Disk, Guest, Volume } from '../../guest';
@@ -22,7 +21,7 @@ export const isLoopback = (disk: Disk): boolean => loopbackDepth(disk.whole.sour
 export function loopbackDepth(source: BlockSource): number {
   let at: BlockSource = source;
   for (;;) {
-    if (at instanceof FileBackedSource) return at.depth;
+    if (at.fileDepth !== undefined) return at.fileDepth;
     if (at instanceof CacheSource || at instanceof SliceSource) at = at.parent;
     else return 0;
   }

@@ -1,41 +1,35 @@
-/** All commands by name, merged from the tables of this folder. */
+/** All commands by name. What nearly every configuration uses is in the core; the rest is a chunk (rare.ts). */
 import type { ByteString } from '../../../bytes/text';
-import { blscfgCommands } from './blscfg';
 import { core } from './core';
-import { fileCommands } from './files';
 import { grubenvCommands } from './grubenv';
 import { known } from './known';
 import { loader } from './loader';
-import { loopbackCommands } from './loopback';
-import { passwordCommands } from './passwords';
-import { probeCommands } from './probe';
-import { regexpCommands } from './regexp';
 import { searchCommands } from './search';
 import { test } from './test';
-import { textCommands } from './text';
 import type { CommandHandler, CommandTable } from './types';
 
-/** A name in two tables: the later table's handler counts. */
-const tables: readonly CommandTable[] = [
-  // One line for each file of this folder; what has nothing to do here comes first.
-  known,
-  core,
-  test,
-  loader,
-  searchCommands,
-  probeCommands,
-  fileCommands,
-  regexpCommands,
-  grubenvCommands,
-  blscfgCommands,
-  loopbackCommands,
-  textCommands,
-  passwordCommands,
-];
+/** One line for each file of this folder. A name in two tables: the later table's handler counts. */
+const tables: readonly CommandTable[] = [known, core, test, loader, searchCommands, grubenvCommands];
 
-/** A Map, so that a guest's `constructor` or `__proto__` is no command. */
-export function commandMap(): ReadonlyMap<ByteString, CommandHandler> {
-  const map = new Map<ByteString, CommandHandler>();
-  for (const table of tables) for (const name of Object.keys(table)) map.set(name, table[name]!);
-  return map;
+/** Handlers by name. */
+export class Commands {
+  /** A Map, so that a guest's `constructor` or `__proto__` is no command. */
+  readonly #handlers = new Map<ByteString, CommandHandler>();
+  #complete = false;
+
+  constructor() {
+    for (const table of tables) this.#add(table);
+  }
+
+  #add(table: CommandTable): void {
+    for (const name of Object.keys(table)) this.#handlers.set(name, table[name]!);
+  }
+
+  get(name: ByteString): CommandHandler | undefined {
+    const handler = this.#handlers.get(name);
+    if (handler || this.#complete) return handler;
+    this.#complete = true;
+    for (const table of (require('./rare') as typeof import('./rare')).tables) this.#add(table);
+    return this.#handlers.get(name);
+  }
 }
