@@ -6,6 +6,7 @@ import { defaultChoice } from '../choose';
 import type { BootMenu, BootTarget, GuestFile, MenuEntry, Timeout } from '../model';
 import type { LoaderState, NewEntry } from './commands/types';
 import { type Interpreter, MenuShown, Stop } from './evaluate';
+import { addEntriesInstead } from './instead';
 
 /** Menus that open menus; a submenu that includes itself must end. */
 const MAX_LEVEL = 12;
@@ -68,6 +69,7 @@ export function evaluateTop(machine: Interpreter, text: ByteString, name: ByteSt
     machine,
     run(() => {
       machine.runConfig(text, name);
+      if (machine.entries.length === 0 && !machine.loader.kernel) addEntriesInstead(machine);
       return 0;
     }),
   );

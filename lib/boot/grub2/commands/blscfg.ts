@@ -93,6 +93,23 @@ function blscfg(machine: Machine, args: ByteString[], command: ByteString): numb
   return 0;
 }
 
+/**
+ * Entries for a configuration that made none of its own: those of /loader/entries on its own volume, as `blscfg` at
+ * its end would have made them. Fedora CoreOS keeps the `blscfg` of its grub.cfg in fragments that may be gone.
+ * @returns true when there were any
+ */
+export function entriesInstead(machine: Machine): boolean {
+  const fs = machine.home?.filesystem();
+  if (!fs) return false;
+  const loaded: BlsEntry[] = [];
+  for (const directory of [DIRECTORY, FALLBACK])
+    if (loaded.length === 0) readDirectory(machine, fs, directory, loaded);
+  const entries = merge([], loaded, false);
+  if (!machine.guest.device(machine.get('root') ?? '')) machine.set('root', machine.home!.name);
+  show(machine, entries, new Set(), { byDefault: true, others: true, id: undefined }, false);
+  return entries.length > 0;
+}
+
 const withoutSuffix = (name: ByteString): ByteString =>
   name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : name;
 

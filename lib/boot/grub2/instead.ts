@@ -1,0 +1,14 @@
+/** What a configuration without entries of its own means: the Boot Loader Specification files beside it, if any. */
+import { tryWalk } from '../../fs/walk';
+import type { Machine } from './commands/types';
+
+/** Looks first, so that the code that reads them is only loaded when there is something to read. */
+export function addEntriesInstead(machine: Machine): void {
+  const { home } = machine;
+  if (!home || machine.root() !== home) return;
+  const fs = home.filesystem();
+  if (!fs || !['/loader/entries', '/boot/loader/entries'].some((place) => tryWalk(fs, place))) return;
+  const { entriesInstead } = require('./commands/blscfg') as typeof import('./commands/blscfg');
+  if (entriesInstead(machine))
+    machine.warn('the configuration makes no menu entries; those of loader/entries are used instead');
+}
