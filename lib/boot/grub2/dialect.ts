@@ -3,7 +3,7 @@ import { BUDGETS, LIMITS } from '../../bytes/limits';
 import { type ByteString, fromBytes } from '../../bytes/text';
 import { readWhole } from '../../fs/file';
 import type { BootContext, BootDialect, BootMenu, ConfigFile } from '../model';
-import { commandMap } from './commands';
+import { Commands } from './commands';
 import { Environment, Layered } from './environment';
 import { Interpreter } from './evaluate';
 import { evaluateTop } from './menu';
@@ -68,13 +68,17 @@ const VENDORS = [
 export const grub2: BootDialect = {
   name: 'grub2',
   paths: ['/boot/grub/grub.cfg', '/grub/grub.cfg', '/boot/grub2/grub.cfg', '/grub2/grub.cfg'],
-  furtherPaths: ['/EFI', '/efi/EFI', '/boot/efi/EFI', '/boot/EFI'].flatMap((place) =>
-    VENDORS.map((vendor) => `${place}/${vendor}/grub.cfg`),
-  ),
+  furtherPaths: [
+    '/grub.cfg',
+    '/boot/grub.cfg',
+    ...['/EFI', '/efi/EFI', '/boot/efi/EFI', '/boot/EFI'].flatMap((place) =>
+      VENDORS.map((vendor) => `${place}/${vendor}/grub.cfg`),
+    ),
+  ],
   evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
     const text: ByteString = fromBytes(readWhole(config.fs, config.node, LIMITS.configBytes, ctx));
     const machine = new Interpreter(
-      { context: ctx, commands: commandMap() },
+      { context: ctx, commands: new Commands() },
       {
         environment: initialEnvironment(config),
         functions: new Layered(),

@@ -49,7 +49,7 @@ export class MenuShown {}
 /** What all scopes of one evaluation share. */
 export interface Shared {
   readonly context: BootContext;
-  readonly commands: ReadonlyMap<ByteString, CommandHandler>;
+  readonly commands: { get(name: ByteString): CommandHandler | undefined };
 }
 
 /** What a scope starts from. */

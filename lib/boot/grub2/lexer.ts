@@ -85,6 +85,9 @@ const WORDS: ReadonlyMap<string, T> = new Map<string, T>([
   [']]', T.Unused],
 ]);
 
+/** First letters of the reserved words by their length, so that most words need no look-up. */
+const INITIALS = ['', '', 'dfi[]', 'f', 'cdet', 'uw', 's', '', 'f'] as const;
+
 const isDigit = (c: number): boolean => c >= 48 && c <= 57;
 const isAlpha = (c: number): boolean => (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || c === 95;
 /** `?`, `#`, `*`, `@` */
@@ -250,7 +253,7 @@ export class Lexer {
       this.complaint = undefined;
       return this.#done(T.Bad, p);
     }
-    if (plain && p - start <= 8 && p - start >= 2) {
+    if (plain && p - start <= 8 && INITIALS[p - start]!.includes(text[start]!)) {
       const reserved = WORDS.get(text.slice(start, p));
       if (reserved !== undefined) return this.#done(reserved, p);
     }
