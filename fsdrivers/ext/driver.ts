@@ -2,7 +2,6 @@
 import type { FileSystemDriver } from '../../lib/fs/types';
 import { checksums } from './checksum';
 import { ExtFileSystem } from './filesystem';
-import { replay } from './journal/replay';
 import { Superblock } from './layout';
 import { readGeometry, superblockBytes, typeOf, uuidText } from './superblock';
 import { ExtVolume } from './volume';
@@ -30,6 +29,8 @@ export const driver: FileSystemDriver = {
       ctx.warn(`filesystem of ${size} bytes on a volume of ${source.size}: what lies beyond cannot be read`);
     const volume = new ExtVolume(source, ctx, geometry, sums);
     if (!geometry.needsRecovery) return new ExtFileSystem(volume);
+    // Seldom needed, so a chunk of its own.
+    const { replay } = require('./journal/replay') as typeof import('./journal/replay');
     const replayed = replay(volume, options?.others ?? (() => []));
     if (!replayed) return new ExtFileSystem(volume);
     // The superblock may be among the blocks that the journal replaces.
