@@ -1,13 +1,16 @@
 /**
- * Builds dist/: one CommonJS core (nodegrub.js, at most 100 kB) and chunks that it loads when they are needed.
+ * Builds dist/: the launcher (nodegrub.js), one CommonJS core (at most 100 kB), chunks that it loads when they are
+ * needed, and V8's code cache of them for the Node that builds.
  *
  * In the sources, `require('./x/y')` inside a function marks a chunk; `import` never does. A chunk holds no module of
- * the core: its imports of core modules become `require('./nodegrub.js').modules[…]`, so that classes such as
+ * the core: its imports of core modules become `require('./core.js').modules[…]`, so that classes such as
  * GuestError exist once and `instanceof` works across files.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -60,11 +63,9 @@ const findChunks = {
 };
 
 const coreEntry = (used) => ({
-  contents: `import { main } from './lib/cli/main';
+  contents: `export { main } from './lib/cli/main';
 ${[...used].map((key, i) => `import * as m${i} from './${key}';`).join('\n')}
 export const modules = { ${[...used].map((key, i) => `${JSON.stringify(key)}: m${i}`).join(', ')} };
-if (require.main === module)
-  main(process.argv.slice(2), process.argv[1] ?? 'nodegrub').then((status) => { process.exitCode = status; });
 `,
   resolveDir: root,
   sourcefile: 'core-entry.ts',
@@ -94,10 +95,10 @@ const fromCore = {
       return { path: keyOf(found.path), namespace: 'core' };
     });
     b.onLoad({ filter: /.*/, namespace: 'core' }, (args) => ({
-      contents: `module.exports = require('./nodegrub.js').modules[${JSON.stringify(args.path)}];`,
+      contents: `module.exports = require('./core.js').modules[${JSON.stringify(args.path)}];`,
       loader: 'js',
     }));
-    b.onResolve({ filter: /^\.\/nodegrub\.js$/ }, (args) => ({ path: args.path, external: true }));
+    b.onResolve({ filter: /^\.\/core\.js$/ }, (args) => ({ path: args.path, external: true }));
   },
 };
 
@@ -112,21 +113,29 @@ for (const done = new Set(); done.size < chunks.size; ) {
   }
 }
 
-const outfile = join(outdir, 'nodegrub.js');
-const options = {
-  ...common,
-  stdin: coreEntry(used),
-  outfile,
-  plugins: [findChunks],
-  banner: { js: '#!/usr/bin/env node' },
-};
-await build(options);
-chmodSync(outfile, 0o755);
+const outfile = join(outdir, 'core.js');
+await build({ ...common, stdin: coreEntry(used), outfile, plugins: [findChunks] });
 const size = statSync(outfile).size;
-if (!quiet)
-  for (const [name, bytes] of [['nodegrub.js', size], ...sizes])
+
+// The launcher and the maker of the cache stand on Node alone.
+const nodegrub = join(outdir, 'nodegrub.js');
+const alone = { ...common, external: ['./nodegrub.js'] };
+const banner = { js: '#!/usr/bin/env node' };
+await build({ ...alone, entryPoints: [join(root, 'lib/cli/launcher.ts')], outfile: nodegrub, banner });
+chmodSync(nodegrub, 0o755);
+const maker = join(outdir, 'make-cache.js');
+await build({ ...alone, entryPoints: [join(root, 'lib/cli/make-cache.ts')], outfile: maker });
+writeFileSync(
+  join(outdir, 'warm.img.gz'),
+  gzipSync(readFileSync(join(root, 'fixtures/images/example.img')), { level: 9 }),
+);
+execFileSync(process.execPath, [maker], { stdio: 'inherit' });
+
+if (!quiet) {
+  for (const [name, bytes] of [['core.js', size], ...sizes])
     console.log(`${String(bytes).padStart(8)}  dist/${name}`);
+}
 if (size > CORE_LIMIT) {
-  console.error(`dist/nodegrub.js is ${size} bytes, the limit is ${CORE_LIMIT}`);
+  console.error(`dist/core.js is ${size} bytes, the limit is ${CORE_LIMIT}`);
   process.exit(1);
 }

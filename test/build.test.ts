@@ -1,48 +1,87 @@
 /** The built program: size, and that classes exist once across its files. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { ROOT } from './support';
 
 const dist = join(ROOT, 'dist');
+const work = mkdtempSync(join(tmpdir(), 'nodegrub-build-'));
+t.teardown(() => rmSync(work, { recursive: true }));
 
-t.test('the core is small and executable', async (t) => {
-  const { size, mode } = statSync(join(dist, 'nodegrub.js'));
+/** Runs a script over dist/ in a Node of its own, without `-e` and tap's hook, which load modules themselves. */
+function script(text: string, folder = dist) {
+  const file = join(work, 'script.js');
+  writeFileSync(file, `const nodegrub = require(${JSON.stringify(join(folder, 'nodegrub.js'))});\n${text}`);
+  return spawnSync('env', ['-i', `PATH=${process.env.PATH}`, 'node', file], { encoding: 'utf8' });
+}
+
+t.test('the core is small, the launcher executable', async (t) => {
+  const { size } = statSync(join(dist, 'core.js'));
   t.ok(size <= 100_000, `${size} bytes`);
-  t.ok(mode & 0o100);
+  t.ok(statSync(join(dist, 'nodegrub.js')).mode & 0o100);
   t.ok(readFileSync(join(dist, 'nodegrub.js'), 'utf8').startsWith('#!/usr/bin/env node\n'));
 });
 
 t.test('an error that a chunk throws is caught by its class in the core', async (t) => {
-  const script = `
-    const { modules } = require('./nodegrub.js');
-    const { GuestError } = modules['lib/bytes/errors'];
-    const { driver } = require('./fsdrivers-ext.js');
-    const source = { label: 'x', size: 4096, sectorSize: 512, read(at, into) { into.fill(0); if (at <= 1080 && at + into.length > 1081) { into[1080 - at] = 0x53; into[1081 - at] = 0xef; } } };
+  const r = script(`
+    const { GuestError } = nodegrub.load('core.js').modules['lib/bytes/errors'];
+    const { driver } = nodegrub.load('fsdrivers-ext.js');
+    const source = { label: 'x', size: 4096, sectorSize: 512, read(at, into) {
+      into.fill(0);
+      if (at <= 1080 && at + into.length > 1081) { into[1080 - at] = 0x53; into[1081 - at] = 0xef; } } };
     const ctx = { budget: { step() {}, read() {}, allocate() {} }, warn() {} };
     try { driver.open([source], ctx); console.log('opened'); }
-    catch (error) { console.log(error instanceof GuestError, error.name); }`;
-  t.equal(execFileSync('node', ['-e', script], { cwd: dist, encoding: 'utf8' }), 'true GuestError\n');
+    catch (error) { console.log(error instanceof GuestError, error.name); }`);
+  t.equal(r.stdout, 'true GuestError\n', r.stderr);
 });
 
 t.test('no chunk holds what the core has', async (t) => {
-  for (const name of readdirSync(dist)) {
-    if (name === 'nodegrub.js') continue;
+  const chunks = readdirSync(dist).filter((name) => /-.*\.js$/.test(name) && !name.startsWith('make-'));
+  t.ok(chunks.length >= 2);
+  for (const name of chunks) {
     const text = readFileSync(join(dist, name), 'utf8');
-    t.match(text, /require\("\.\/nodegrub\.js"\)/, `${name} asks the core`);
+    t.match(text, /require\("\.\/core\.js"\)/, `${name} asks the core`);
     t.notMatch(text, /"GuestError"/, `${name} has no GuestError of its own`);
   }
 });
 
 t.test('only what is needed is loaded', async (t) => {
-  const script = `require('./nodegrub.js');
-    console.log(Object.keys(require.cache).length,
-      process.moduleLoadList.filter((m) => /NativeModule (zlib|crypto|child_process|readline)$/.test(m)).join());`;
-  // Without tap's hook in NODE_OPTIONS, which loads them itself.
-  const r = spawnSync('env', ['-i', `PATH=${process.env.PATH}`, 'node', '-e', script], {
-    cwd: dist,
-    encoding: 'utf8',
-  });
-  t.equal(r.stdout, '1 \n', r.stderr);
+  const r = script(`nodegrub.load('core.js');
+    console.log([...nodegrub.loaded.keys()].join(),
+      process.moduleLoadList.filter((m) => /NativeModule (zlib|crypto|child_process|readline)$/.test(m)).join());`);
+  t.equal(r.stdout, 'core.js \n', r.stderr);
+});
+
+t.test('the code cache', async (t) => {
+  const copy = join(work, 'dist');
+  cpSync(dist, copy, { recursive: true });
+  const rejected = () =>
+    script(
+      `nodegrub.load('core.js'); console.log(nodegrub.loaded.get('core.js').script.cachedDataRejected);`,
+      copy,
+    );
+  t.equal(rejected().stdout, 'false\n', 'is taken by the Node that built');
+  const boots = () =>
+    spawnSync('env', [
+      '-i',
+      `PATH=${process.env.PATH}`,
+      'node',
+      join(copy, 'nodegrub.js'),
+      '-qn',
+      join(ROOT, 'fixtures/images/example.img'),
+    ]);
+  const good = boots();
+  t.equal(good.status, 0);
+  for (const [what, bytes] of [
+    ['empty', Buffer.alloc(0)],
+    ['of another Node', Buffer.alloc(5000, 7)],
+  ] as const) {
+    writeFileSync(join(copy, 'core.js.cache'), bytes);
+    t.equal(rejected().stdout, 'true\n', `one that is ${what} is not taken`);
+    t.same(boots().stdout, good.stdout, 'and the program works');
+  }
+  rmSync(join(copy, 'core.js.cache'));
+  t.same(boots().stdout, good.stdout, 'as it does without one');
 });

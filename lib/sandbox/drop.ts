@@ -1,6 +1,5 @@
 /** Giving up root before the first guest byte is parsed. */
 import { closeSync, openSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { GuestError, hostError } from '../bytes/errors';
 
 /** Debian's, Red Hat's and SUSE's `nobody`/`nogroup`. The name service is not asked: it may block or load plugins. */
@@ -32,9 +31,10 @@ export function dropPrivileges(uid: number, program: string): string {
   try {
     process.setgroups?.([]);
     if (!readableFor(uid, uid, __filename)) {
-      for (const name of readdirSync(program)) {
-        if (name.endsWith('.js') && join(program, name) !== __filename) require(join(program, name));
-      }
+      const chunks = readdirSync(program).filter(
+        (name) => /-.*\.js$/.test(name) && !name.startsWith('make-'),
+      );
+      for (const chunk of chunks.map((name) => `./${name}`)) require(chunk);
     }
     process.setgid?.(uid);
     process.setuid?.(uid);

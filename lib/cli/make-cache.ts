@@ -1,0 +1,72 @@
+/**
+ * dist/make-cache.js: makes the code cache (launcher.ts) for the Node that runs it. To be run once, by the build and after
+ * an installation, by whoever may write in its folder. A child boots the small disk beside it, so that the functions
+ * that a boot needs are compiled; what V8 then has is written.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+
+type Launcher = typeof import('./launcher');
+
+/** In the child: boots, then sends `[name length, name, data length, data]` for each script through descriptor 3. */
+async function warm(disk: string, directory: string): Promise<void> {
+  const { load, loaded } = require('./nodegrub.js') as Launcher;
+  const core = load('core.js') as { main(argv: readonly string[], program: string): Promise<number> };
+  const status = await core.main(
+    ['-q', '--output=/dev/null', '--output-format=simple0', `--output-directory=${directory}`, disk],
+    'nodegrub',
+  );
+  if (status !== 0) throw new Error(`the boot of ${disk} ended with status ${status}`);
+  for (const [name, { script }] of loaded) {
+    const data = script!.createCachedData();
+    const head = Buffer.from(`${name}\n${data.length}\n`);
+    const all = Buffer.concat([head, data]);
+    for (let done = 0; done < all.length; ) done += writeSync(3, all, done);
+  }
+}
+
+function make(): void {
+  const work = mkdtempSync(join(tmpdir(), 'nodegrub-cache-'));
+  try {
+    const disk = join(work, 'disk.img');
+    writeFileSync(disk, gunzipSync(readFileSync(join(__dirname, 'warm.img.gz'))));
+    for (const name of readdirSync(__dirname)) if (name.endsWith('.cache')) rmSync(join(__dirname, name));
+    const child = spawnSync(process.execPath, [__filename, '--child', disk, work], {
+      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+      env: {},
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    const sent = child.output?.[3] as unknown as Buffer | undefined;
+    if (child.status !== 0 || !sent) throw new Error('the child failed');
+    for (let at = 0; at < sent.length; ) {
+      const nameEnd = sent.indexOf(10, at);
+      const sizeEnd = sent.indexOf(10, nameEnd + 1);
+      const path = join(__dirname, `${sent.toString('utf8', at, nameEnd)}.cache`);
+      const end = sizeEnd + 1 + Number(sent.toString('utf8', nameEnd + 1, sizeEnd));
+      // Whole or not at all: a boot may start in between.
+      writeFileSync(`${path}.new`, sent.subarray(sizeEnd + 1, end), { mode: 0o644 });
+      renameSync(`${path}.new`, path);
+      at = end;
+    }
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+if (process.argv[2] === '--child') {
+  warm(process.argv[3] ?? '', process.argv[4] ?? '').catch((error) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
+} else make();
