@@ -9,6 +9,8 @@ packages=(
   e2fsprogs dosfstools mtools fdisk gdisk parted util-linux mount kmod qemu-utils
   # the Debian disk, its ESP on kernels without vfat, the kernels' initrds
   debootstrap fusefat cpio zstd
+  # a Linux kernel as one process: partition scans and vfat, which the host's may lack (uml.sh)
+  user-mode-linux
   # measuring and looking
   strace time file procps python3
 )

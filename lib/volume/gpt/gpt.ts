@@ -58,13 +58,13 @@ export const gpt: PartitionScheme = {
 
     // A boot sector of a filesystem can hold 0xEE by chance; then a backup header is no proof.
     if (!record.plausible) return undefined;
-    backups: for (const [sectorSize, places] of backups) {
+    search: for (const [sectorSize, places] of backups) {
       for (const lba of places) {
         if (lba <= 1 || (lba + 1) * sectorSize > disk.size) continue;
         const found = readCopy(disk, sectorSize, lba, 'backup', ctx, problems);
         if (!found || !('copy' in found)) continue;
         copies.push(found.copy);
-        if (sound(found.copy)) break backups;
+        if (sound(found.copy)) break search;
       }
     }
 
