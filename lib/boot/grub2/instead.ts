@@ -8,7 +8,7 @@ export function addEntriesInstead(machine: Machine): void {
   if (!home || machine.root() !== home) return;
   const fs = home.filesystem();
   if (!fs || !['/loader/entries', '/boot/loader/entries'].some((place) => tryWalk(fs, place))) return;
-  const { entriesInstead } = require('./commands/blscfg') as typeof import('./commands/blscfg');
+  const { entriesInstead } = require('./commands/rare') as typeof import('./commands/rare');
   if (entriesInstead(machine))
     machine.warn('the configuration makes no menu entries; those of loader/entries are used instead');
 }

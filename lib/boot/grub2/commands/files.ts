@@ -54,11 +54,7 @@ function ls(machine: Machine, args: ByteString[], command: ByteString): number {
 function list(machine: Machine, name: ByteString, how: Listing): void {
   let volume: Volume | undefined;
   let path = name;
-  if (name.startsWith('(')) {
-    if (!name.includes(')')) {
-      machine.error("missing `)' symbol", GRUB_ERROR.badFilename);
-      return;
-    }
+  if (name.startsWith('(') && name.includes(')')) {
     const split = splitDevice(name);
     path = split.path;
     const opened = openDevice(machine, split.device!);
@@ -81,7 +77,12 @@ function list(machine: Machine, name: ByteString, how: Listing): void {
   }
   reading(machine, () => {
     const node = tryWalk(fs, path);
-    if (!node) return machine.error(`file \`${path}' not found`, GRUB_ERROR.fileNotFound);
+    if (!node) {
+      const parent = tryWalk(fs, path.slice(0, path.replace(/\/+$/, '').lastIndexOf('/')));
+      if (parent && parent.kind !== 'directory')
+        return machine.error('not a directory', GRUB_ERROR.badFileType);
+      return machine.error(`file \`${path}' not found`, GRUB_ERROR.fileNotFound);
+    }
     let room = SHOWN_BYTES;
     const show = (child: ByteString, found: FsNode | undefined, of: FsNode) => {
       const directory = found?.kind === 'directory';
@@ -341,11 +342,7 @@ function hashsum(machine: Machine, args: ByteString[], command: ByteString): num
     if (!keep) return status;
     unread++;
   }
-  if (unread > 0) {
-    machine.error(`${unread} files couldn't be read`, GRUB_ERROR.testFailure);
-    return GRUB_ERROR.testFailure;
-  }
-  return 0;
+  return unread > 0 ? GRUB_ERROR.testFailure : 0;
 }
 
 function checkList(

@@ -1,6 +1,7 @@
 /** All commands by name. What nearly every configuration uses is in the core; the rest is a chunk (rare.ts). */
 import type { ByteString } from '../../../bytes/text';
 import { core } from './core';
+import { echoCommands } from './echo';
 import { grubenvCommands } from './grubenv';
 import { known } from './known';
 import { loader } from './loader';
@@ -9,7 +10,15 @@ import { test } from './test';
 import type { CommandHandler, CommandTable } from './types';
 
 /** One line for each file of this folder. A name in two tables: the later table's handler counts. */
-const tables: readonly CommandTable[] = [known, core, test, loader, searchCommands, grubenvCommands];
+const tables: readonly CommandTable[] = [
+  known,
+  core,
+  test,
+  loader,
+  echoCommands,
+  searchCommands,
+  grubenvCommands,
+];
 
 /** The names in rare.ts's tables: a function of the guest's must not load the chunk. A test compares. */
 export const RARE = [

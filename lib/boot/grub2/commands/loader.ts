@@ -110,7 +110,7 @@ const loadModule: CommandHandler = (machine, args) => {
   // grub-mkconfig writes this word because old hypervisors dropped the first one.
   const words = rest[0] === 'placeholder' ? rest.slice(1) : rest;
   const file = loadable(machine, name);
-  loader.modules.push({ file, args: commandLine(words) });
+  loader.modules = [...loader.modules, { file, args: commandLine(words) }];
   return file.problem === undefined ? 0 : machine.fileError(file, name);
 };
 

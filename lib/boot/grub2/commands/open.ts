@@ -16,6 +16,12 @@ export interface OpenFile {
 
 /** The file, or `$?` after GRUB's error was printed. */
 export function openFile(machine: Machine, name: ByteString): OpenFile | number {
+  if (name.startsWith('(')) {
+    const end = name.indexOf(')');
+    if (end < 0) return machine.error("missing `)' symbol", GRUB_ERROR.badFilename);
+    const volume = openDevice(machine, name.slice(1, end));
+    if (typeof volume === 'number') return volume;
+  }
   const file = machine.file(name);
   if (!file.found) return machine.fileError(file, name);
   if (file.found.node.kind !== 'file') return machine.error('not a regular file', GRUB_ERROR.badFileType);

@@ -43,10 +43,12 @@ function probe(machine: Machine, args: ByteString[], command: ByteString): numbe
     return fs.uuid === undefined
       ? machine.error(`${fs.grubName} does not support UUIDs`, GRUB_ERROR.notImplemented)
       : answer(fs.uuid);
+  // GRUB's FAT and NTFS say that they have no label; its other drivers, that it is empty.
+  const label = fs.label ?? (fs.grubName === 'fat' || fs.grubName === 'ntfs' ? undefined : '');
   if (has(parsed, 'label'))
-    return fs.label === undefined
+    return label === undefined
       ? machine.error(`filesystem \`${fs.grubName}' does not support labels`, GRUB_ERROR.notImplemented)
-      : answer(fs.label);
+      : answer(label);
   return machine.error('unrecognised target', GRUB_ERROR.badArgument);
 }
 

@@ -8,6 +8,8 @@ import { regexpCommands } from './regexp';
 import { textCommands } from './text';
 import type { CommandTable } from './types';
 
+export { entriesInstead } from './blscfg';
+
 /** None of these names is in the core's tables (a test says so): a later table would replace its handler midway. */
 export const tables: readonly CommandTable[] = [
   probeCommands,

@@ -69,9 +69,25 @@ function date(machine: Machine, args: ByteString[]): number {
     machine.print(`${formatDate(Math.floor(Date.now() / 1000))}\n`);
     return 0;
   }
-  return args.every((arg) => /^(?:(?:\d+-)?\d+-\d+|\d+:\d+(?::\d+)?)$/.test(arg))
-    ? 0
-    : machine.error('invalid datetime', GRUB_ERROR.badArgument);
+  return args.every(isTime) ? 0 : machine.error('invalid datetime', GRUB_ERROR.badArgument);
+}
+
+/** `[YEAR-]MONTH-DAY` or `HOUR:MINUTE[:SECOND]`, within the limits of a PC's clock. */
+function isTime(arg: ByteString): boolean {
+  const parts = /^(?:(?:(\d{1,9})-)?(\d{1,9})-(\d{1,9})|(\d{1,9}):(\d{1,9})(?::(\d{1,9}))?)$/.exec(arg);
+  if (!parts) return false;
+  const limits = [
+    [1980, 2079],
+    [1, 12],
+    [1, 31],
+    [0, 23],
+    [0, 59],
+    [0, 59],
+  ] as const;
+  return limits.every(([low, high], i) => {
+    const part = parts[i + 1];
+    return part === undefined || (Number(part) >= low && Number(part) <= high);
+  });
 }
 
 /** The version whose behaviour this is. */
