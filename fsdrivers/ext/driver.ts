@@ -1,4 +1,5 @@
 /** The ext2/3/4 driver. What it reads and refuses: README.md. */
+import { corrupt } from '../../lib/bytes/errors';
 import type { FileSystemDriver } from '../../lib/fs/types';
 import { checksums } from './checksum';
 import { ExtFileSystem } from './filesystem';
@@ -21,7 +22,8 @@ export const driver: FileSystemDriver = {
 
   open(members, ctx, options) {
     const source = members[0]!;
-    const bytes = superblockBytes(source, ctx)!;
+    const bytes = superblockBytes(source, ctx);
+    if (!bytes) throw corrupt('no ext superblock');
     const sums = checksums();
     const geometry = readGeometry(bytes, sums, ctx.warn);
     const size = geometry.blockCount * geometry.blockSize;
