@@ -30,6 +30,22 @@ export const drivers: readonly Registered[] = [
     looksLike: (source) => bytesAt(source, 1080, 2)?.readUInt16LE(0) === 0xef53,
     load: () => require('./ext/driver').driver,
   },
+  {
+    name: 'fat',
+    // Sector size, cluster size, reserved sectors, number of FATs, media: none of them is zero in a FAT.
+    looksLike: (source) => {
+      const b = bytesAt(source, 0, 22);
+      return (
+        !!b &&
+        b.readUInt16LE(11) >= 512 &&
+        b[13] !== 0 &&
+        b.readUInt16LE(14) !== 0 &&
+        b[16] !== 0 &&
+        b[21]! >= 0xf0
+      );
+    },
+    load: () => require('./fat/driver').driver,
+  },
 ];
 
 /**
