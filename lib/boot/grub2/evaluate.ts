@@ -129,7 +129,7 @@ export class Interpreter implements Machine {
 
   /** A scope of its own that starts from what this one has come to. This one must not run any more. */
   fork(budget: Budget, newContext: boolean): Interpreter {
-    return new Interpreter(this.#shared, {
+    const copy = new Interpreter(this.#shared, {
       environment: newContext ? this.#environment.openContext() : this.#environment.fork(),
       functions: new Layered(this.#functions),
       guest: this.guest.fork(),
@@ -139,6 +139,9 @@ export class Interpreter implements Machine {
       budget,
       level: this.level + 1,
     });
+    // What was loaded before the menu was shown stays loaded.
+    copy.loader = { ...this.loader };
+    return copy;
   }
 
   get context(): BootContext {

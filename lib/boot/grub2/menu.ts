@@ -135,7 +135,9 @@ class Entry implements MenuEntry {
     const rest = /^(?:[^>]|>>)*>(?!>)([\s\S]+)$/.exec(this.origin.get('default') ?? '');
     if (rest) machine.set('default', rest[1]!);
     else machine.unset('default');
+    // GRUB's text of an entry starts with a successful `setparams`.
     machine.parameters = this.entry.args;
+    machine.set('?', '0');
     return machine.runSource(edited ?? this.entry.body);
   }
 }
