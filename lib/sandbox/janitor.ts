@@ -1,0 +1,122 @@
+/**
+ * The helper that removes files: `/bin/sh`, waiting on a pipe from us. What it was not told to keep is removed when the
+ * pipe closes, whatever closes it: an error, a signal, SIGKILL, a crash of Node.
+ */
+import { writeSync } from 'node:fs';
+import { GuestError } from '../bytes/errors';
+
+/** Reads the numbers of the files to keep; what is not kept when the pipe ends is removed. */
+const SCRIPT = `trap '' HUP INT TERM QUIT PIPE USR1 USR2
+kept=' '
+while read -r word; do kept="$kept$word "; done
+n=0
+for file do
+  case $kept in *" $n "*) ;; *) /bin/rm -f -- "$file" ;; esac
+  n=$((n + 1))
+done`;
+
+interface Helper {
+  /** Sends the words, and closes the pipe. */
+  send(words: string): void;
+  readonly gone: Promise<void>;
+  /** The event loop no longer waits for it. */
+  leave(): void;
+}
+
+/** Node's own bindings under `child_process`. That module costs 5 ms to load, a tenth of a boot. */
+function spawnByBinding(args: string[]): Helper | undefined {
+  type Handle = { close(): void; unref(): void; readonly fd: number };
+  type ChildHandle = Handle & { onexit: () => void; spawn(options: object): number };
+  const binding = (process as unknown as { binding?(name: string): Record<string, unknown> }).binding;
+  if (typeof binding !== 'function') return undefined;
+  try {
+    const { Process } = binding.call(process, 'process_wrap') as { Process: new () => ChildHandle };
+    const pipes = binding.call(process, 'pipe_wrap') as {
+      Pipe: new (type: number) => Handle;
+      constants: { SOCKET: number };
+    };
+    const pipe = new pipes.Pipe(pipes.constants.SOCKET);
+    const child = new Process();
+    const gone = new Promise<void>((done) => {
+      child.onexit = () => {
+        child.close();
+        done();
+      };
+    });
+    const error = child.spawn({
+      file: args[0],
+      args,
+      envPairs: [],
+      cwd: '/',
+      detached: true,
+      stdio: [{ type: 'pipe', handle: pipe }, { type: 'ignore' }, { type: 'ignore' }],
+    });
+    if (error !== 0) return undefined;
+    return {
+      gone,
+      send(words) {
+        if (words !== '') writeSync(pipe.fd, words);
+        pipe.close();
+      },
+      leave: () => child.unref(),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function spawnByModule(args: string[]): Helper | undefined {
+  const { spawn } = require('node:child_process') as typeof import('node:child_process');
+  const child = spawn(args[0]!, args.slice(1), {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    cwd: '/',
+    env: {},
+  });
+  const gone = new Promise<void>((done) => {
+    child.once('exit', () => done());
+    child.once('error', () => done());
+  });
+  child.stdin.on('error', () => {});
+  if (child.pid === undefined) return undefined;
+  return { gone, send: (words) => void child.stdin.end(words), leave: () => {} };
+}
+
+export class Janitor {
+  readonly #helper: Helper;
+  #sent = false;
+
+  /**
+   * Starts the helper in a session of its own, so that a hang-up or Ctrl-C of the console does not reach it. Nothing of
+   * the toolstack's is inherited: its pty would stay open.
+   * @param files absolute paths; they need not exist yet
+   * @param how for tests: which way to start it
+   * @throws GuestError `io`
+   */
+  constructor(files: readonly string[], how: 'binding' | 'module' | 'any' = 'any') {
+    const args = ['/bin/sh', '-c', SCRIPT, 'nodegrub-janitor', ...files];
+    const helper =
+      (how !== 'module' ? spawnByBinding(args) : undefined) ??
+      (how !== 'binding' ? spawnByModule(args) : undefined);
+    if (!helper)
+      throw new GuestError('io', 'cannot start /bin/sh, which would remove the files after a failure');
+    this.#helper = helper;
+  }
+
+  /** Ends the helper's wait; the files whose numbers are not in `keep` are removed. The first call counts. */
+  release(keep: readonly number[]): void {
+    if (this.#sent) return;
+    this.#sent = true;
+    this.#helper.send(keep.map((n) => `${n}\n`).join(''));
+  }
+
+  /** Resolves when the helper has ended, after `release`. */
+  get gone(): Promise<void> {
+    return this.#helper.gone;
+  }
+
+  /** Nothing is left for it to do: it may end a millisecond after us. */
+  leave(): void {
+    this.#helper.leave();
+  }
+}
