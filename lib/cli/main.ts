@@ -5,19 +5,19 @@ import { Bootloader, type Decision, type Listing, type Request } from '../bootlo
 import { GuestError, hostError } from '../bytes/errors';
 import { LIMITS } from '../bytes/limits';
 import { type ByteString, fromHost, printable, toUnicode } from '../bytes/text';
-import { failureLines } from '../diagnostics';
 import { ChunkWriter, copyFile } from '../extract/copy';
 import { copyInitrds } from '../extract/initrd';
 import { formatResult, type Result } from '../output/format';
-import { listAsJson, listAsText } from '../output/list';
 import { writeAll } from '../output/write';
 import { dropPrivileges, NOBODY } from '../sandbox/drop';
 import { Outputs, openResult, outputDirectory } from '../sandbox/outputs';
 import { openDisk } from '../source/file';
 import { type BlockSource, SliceSource } from '../source/types';
 import { UsageError } from './getopt';
-import { configDisk, configFileSystem } from './isconfig';
-import { type Options, parseOptions, usage } from './options';
+import { type Options, parseOptions } from './options';
+
+/** What a successful boot does not need is a chunk. */
+const reports = () => require('./reports') as typeof import('./reports');
 
 declare const NODEGRUB_VERSION: string | undefined;
 export const VERSION = typeof NODEGRUB_VERSION === 'string' ? NODEGRUB_VERSION : '0.0.0-source';
@@ -40,11 +40,11 @@ export async function main(argv: readonly string[], program: string): Promise<nu
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     log(`${basename(program)}: ${printable(fromHost(error.message))}`);
-    for (const line of usage(basename(program)).trimEnd().split('\n')) log(line);
+    for (const line of reports().usage(basename(program)).trimEnd().split('\n')) log(line);
     return 1;
   }
   if (options.action === 'help') {
-    writeAll(1, Buffer.from(usage(basename(program))), 'stdout');
+    writeAll(1, Buffer.from(reports().usage(basename(program))), 'stdout');
     return 0;
   }
   if (options.action === 'version') {
@@ -55,7 +55,8 @@ export async function main(argv: readonly string[], program: string): Promise<nu
     return await run(options);
   } catch (error) {
     if (!(error instanceof GuestError)) {
-      log(`nodegrub ${VERSION}, an error of its own, please report it: ${(error as Error)?.stack ?? error}`);
+      log(`nodegrub ${VERSION}, an error of its own, please report it:`);
+      for (const line of String((error as Error)?.stack ?? error).split('\n')) log(printable(fromHost(line)));
       log('RuntimeError: nodegrub failed by a defect of its own, see the lines above');
       return 1;
     }
@@ -87,7 +88,7 @@ async function run(options: Options): Promise<number> {
     const request: Request = {
       disks,
       offset: options.offset,
-      openAs: options.action === 'isconfig' ? configFileSystem : undefined,
+      openAs: options.action === 'isconfig' ? reports().configFileSystem : undefined,
       quiet: !options.interactive || !boots,
       say: log,
     };
@@ -95,7 +96,10 @@ async function run(options: Options): Promise<number> {
     if (options.action === 'list') return list(loader, options, result.fd);
     const decision = decide(loader, options);
     if (!decision) {
-      for (const line of failureLines(printable(fromHost(options.operands[0]!)), loader.diagnostics))
+      for (const line of reports().failureLines(
+        printable(fromHost(options.operands[0]!)),
+        loader.diagnostics,
+      ))
         log(line);
       return 1;
     }
@@ -122,7 +126,7 @@ async function run(options: Options): Promise<number> {
 }
 
 function openDisks(options: Options): BlockSource[] {
-  if (options.action === 'isconfig') return [configDisk(readConfig(options.operands[0]!))];
+  if (options.action === 'isconfig') return [reports().configDisk(readConfig(options.operands[0]!))];
   return options.operands.map((path, i) => {
     const disk = openDisk(path);
     if (i > 0 || options.offset === undefined) return disk;
@@ -231,10 +235,11 @@ function describe(decision: Decision, args: ByteString, options: Options): Buffe
 function list(loader: Bootloader, options: Options, fd: number): number {
   const listing: Listing | undefined = loader.list();
   const image = options.operands[0]!;
-  if (options.format === 'json') writeAll(fd, listAsJson(image, listing, loader.warnings), 'the list');
-  else if (listing) writeAll(fd, listAsText(listing), 'the list');
+  if (options.format === 'json')
+    writeAll(fd, reports().listAsJson(image, listing, loader.warnings), 'the list');
+  else if (listing) writeAll(fd, reports().listAsText(listing), 'the list');
   if (listing) return 0;
-  for (const line of failureLines(printable(fromHost(image)), loader.diagnostics)) log(line);
+  for (const line of reports().failureLines(printable(fromHost(image)), loader.diagnostics)) log(line);
   return 1;
 }
 

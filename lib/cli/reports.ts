@@ -1,0 +1,31 @@
+/** Everything that is said besides a result: usage, lists, failures, and what `--isconfig` needs. A chunk. */
+import { DEFAULT_DIRECTORY } from './options';
+
+export { failureLines } from '../diagnostics';
+export { listAsJson, listAsText } from '../output/list';
+export { configDisk, configFileSystem } from './isconfig';
+
+export function usage(program: string): string {
+  return `Usage: ${program} [OPTION]... DISK [FURTHER-DISK]...
+Finds the boot configuration on a guest's disk, and copies the kernel and ramdisk that it chooses to dom0.
+
+  -q, --quiet                  take the default, do not wait for anybody
+  -i, --interactive            the opposite of -q (default)
+      --entry=INDEX|TITLE      boot this entry (implies -q)
+  -l, --list-entries           list the entries and end
+  -n, --not-really             say what would be booted, copy nothing
+      --output=FILE            where to print the result (default -, stdout)
+      --output-format=FORMAT   sxp (default), simple, simple0 or json
+      --output-directory=DIR   where kernel and ramdisk go (default ${DEFAULT_DIRECTORY})
+      --kernel=PATH            boot this file of the guest, read no configuration
+      --ramdisk=PATH           its ramdisk, with --kernel
+      --args=ARGS              appended to the entry's arguments; all of them with --kernel
+      --offset=BYTES           the filesystem starts at this byte of the disk
+      --extra-disk=PATH        a further disk of the guest (as a further operand)
+      --isconfig               the operand is a configuration file, not a disk
+      --runas=UID              give up all privileges for this user id first (needs -q or --entry)
+      --debug                  say on stderr what is looked at
+  -h, --help                   this text
+      --version                the version
+`;
+}
