@@ -117,12 +117,10 @@ export function compareFileVersions(a: ByteString, b: ByteString): number {
   for (const special of ['.', '..']) if (a === special || b === special) return a === special ? -1 : 1;
   const hidden = Number(b.startsWith('.')) - Number(a.startsWith('.'));
   if (hidden !== 0) return hidden;
-  const x = a.startsWith('.') ? a.slice(1) : a;
-  const y = b.startsWith('.') ? b.slice(1) : b;
-  return compareMixed(withoutSuffix(x), withoutSuffix(y)) || compareMixed(x, y);
+  return compareMixed(withoutSuffix(a), withoutSuffix(b)) || compareMixed(a, b);
 }
 
-/** A suffix: a dot, a letter or `~`, then letters, digits and `~`; several in a row. */
+/** Suffixes: a dot, a letter or `~`, then letters, digits and `~`; several in a row, perhaps all of the name. */
 function withoutSuffix(name: ByteString): ByteString {
   let end = name.length;
   for (;;) {
@@ -130,8 +128,6 @@ function withoutSuffix(name: ByteString): ByteString {
     while (at > 0 && /[A-Za-z0-9~]/.test(name[at - 1]!)) at--;
     if (at === end || at === 0 || name[at - 1] !== '.' || !/[A-Za-z~]/.test(name[at]!))
       return name.slice(0, end);
-    // A name that is nothing but suffixes keeps itself.
-    if (at === 1) return name.slice(0, end);
     end = at - 1;
   }
 }

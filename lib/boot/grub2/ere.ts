@@ -163,7 +163,7 @@ class Parser {
     const found = /^\{(\d*)(,?)(\d*)(\}?)/.exec(this.text.slice(this.#at, this.#at + 64))!;
     const [all, low, comma, high, close] = found;
     const atEnd = this.#at + all!.length >= this.text.length;
-    if (close === '') throw new RegexError(atEnd ? 'Unmatched { or \\{' : 'Invalid content of \\{\\}');
+    if (close === '') throw new RegexError(atEnd ? 'Unmatched \\{' : 'Invalid content of \\{\\}');
     if (low === '' && comma === '') throw new RegexError('Invalid content of \\{\\}');
     const min = low === '' ? 0 : Number(low);
     const max = comma === '' ? min : high === '' ? Infinity : Number(high);

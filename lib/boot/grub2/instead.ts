@@ -5,7 +5,8 @@ import type { Machine } from './commands/types';
 /** Looks first, so that the code that reads them is only loaded when there is something to read. */
 export function addEntriesInstead(machine: Machine): void {
   const { home } = machine;
-  if (!home || machine.root() !== home) return;
+  // A `blscfg` that found nothing has said what there is to say.
+  if (!home || machine.root() !== home || machine.memory.has('blscfg')) return;
   const fs = home.filesystem();
   if (!fs || !['/loader/entries', '/boot/loader/entries'].some((place) => tryWalk(fs, place))) return;
   const { entriesInstead } = require('./commands/rare') as typeof import('./commands/rare');

@@ -64,7 +64,6 @@ export function writtenKey(open: OpenFile): string {
 }
 
 const CHUNK = 64 * 1024;
-const ZEROS = () => Buffer.alloc(CHUNK);
 
 /**
  * The file's bytes in pieces of at most 64 KiB, up to `maxBytes`; what `save_env` changed is seen. A piece is only
@@ -80,15 +79,17 @@ export function* fileBytes(machine: Machine, open: OpenFile, maxBytes = Infinity
   const end = Math.min(open.node.size, maxBytes);
   let buffer: Buffer | undefined;
   for (const extent of fileExtents(open.fs, open.node, machine)) {
+    if (extent.offset >= end) break;
     const length = Math.min(extent.length, end - extent.offset);
-    const packed = extent.kind === 'packed' && length > 0 ? extent.unpack() : undefined;
+    const packed = extent.kind === 'packed' ? extent.unpack() : undefined;
     for (let done = 0; done < length; done += CHUNK) {
       const count = Math.min(CHUNK, length - done);
       machine.budget.step();
       machine.budget.read(count);
       if (!buffer) {
-        machine.budget.allocate(CHUNK);
-        buffer = ZEROS();
+        const size = Math.min(CHUNK, end);
+        machine.budget.allocate(size);
+        buffer = Buffer.alloc(size);
       }
       const piece = buffer.subarray(0, count);
       if (extent.kind === 'data') extent.source.read(extent.at + done, piece);

@@ -1,0 +1,63 @@
+/** GRUB's regular expressions: the C library's own answers (recipe grub2-oracles.sh), and expressions meant to hurt. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { compileRegex, RegexError } from '../../../lib/boot/grub2/ere';
+import { GuestError } from '../../../lib/bytes/errors';
+import { context, ROOT } from '../../support';
+
+export type Answer = string | null | [number, number][];
+
+/** Ours, in the recorded form. */
+export function answer(pattern: string, text: string): Answer {
+  try {
+    const found = compileRegex(pattern).match(text, context());
+    return found ? found.groups.map((g) => (g ? [g[0], g[1]] : [-1, -1])) : null;
+  } catch (error) {
+    if (error instanceof RegexError) return error.message;
+    throw error;
+  }
+}
+
+/** A group that matched nothing and one that took no part are the same variable: empty. There GNU's own rules are odd. */
+const plain = (a: Answer): Answer =>
+  Array.isArray(a) ? [a[0]!, ...a.slice(1).map((g): [number, number] => (g[0] === g[1] ? [-1, -1] : g))] : a;
+
+t.test('as the C library', async (t) => {
+  const path = join(ROOT, 'fixtures', 'configs', 'grub2-commands', 'regex.json');
+  const cases = JSON.parse(readFileSync(path, 'utf8')) as [string, string, Answer][];
+  t.ok(cases.length > 500);
+  for (const [pattern, text, want] of cases)
+    t.same(
+      plain(answer(pattern, text)),
+      plain(want),
+      `${JSON.stringify(pattern)} on ${JSON.stringify(text)}`,
+    );
+});
+
+t.test('bombs', async (t) => {
+  const a = 'a'.repeat(2000);
+  t.equal(answer('(a*)*b', a), null, 'nested stars');
+  t.equal(answer(`${'a?'.repeat(500)}${'a'.repeat(500)}`, 'a'.repeat(500)) === null, false, 'a?^n a^n');
+  t.equal(answer('(((((a{99}){99}){99}){99}){99})', 'a'), 'Regular expression too big');
+  t.equal(answer('('.repeat(100_000), ''), 'Regular expression too big', 'deep parentheses');
+  t.equal(answer('(a|b|c)'.repeat(1000), 'x'), 'Regular expression too big', 'many groups');
+  t.throws(
+    () => compileRegex('(a*)*(a*)*\\1b').match(a, context()),
+    GuestError,
+    'back references are bounded',
+  );
+  t.throws(() => compileRegex('(x+x+)+y').match('x'.repeat(100_000), context(1000)), GuestError, 'spends');
+});
+
+t.test('time grows with the text, not with its ways to match', async (t) => {
+  const time = (n: number) => {
+    const regex = compileRegex('^(a+)+(b|a)*(a|aa)*$');
+    const from = process.hrtime.bigint();
+    for (let i = 0; i < 5; i++) regex.match(`${'a'.repeat(n)}c`, context());
+    return Number(process.hrtime.bigint() - from);
+  };
+  time(500);
+  const [short, long] = [time(1000), time(8000)];
+  t.ok(long < short * 40, `8 times the text took ${(long / short).toFixed(1)} times as long`);
+});
