@@ -19,7 +19,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ROOT } from '../support';
 
-export const NODEGRUB = join(ROOT, 'dist', 'nodegrub.js');
+/** `NODEGRUB=PATH` tests another build, for instance an installed one. */
+export const NODEGRUB = process.env.NODEGRUB ?? join(ROOT, 'dist', 'nodegrub.js');
 export const PYGRUB = '/usr/lib/xen-4.17/bin/pygrub';
 export const EXAMPLE = join(ROOT, 'fixtures', 'images', 'example.img');
 
@@ -178,11 +179,11 @@ export function makeFs(path: string, part: Part): void {
     must('mke2fs', '-q', '-F', '-t', part.fs, '-O', '^resize_inode', ...named, '-d', tree, path);
   } else {
     const bits = part.fs.slice(3);
-    // mkfs.vfat takes the serial number without its dash; small FAT32 needs one sector a cluster
+    // mkfs.vfat takes the serial number without its dash; small FAT16 and FAT32 need one sector a cluster
     const named = [
       ...(part.uuid ? ['-i', part.uuid.replace('-', '')] : []),
       ...(part.label ? ['-n', part.label] : []),
-      ...(bits === '32' ? ['-s', '1'] : []),
+      ...(bits === '12' ? [] : ['-s', '1']),
     ];
     must('mkfs.vfat', '-F', bits, ...named, path);
     for (const name of readdirSync(tree)) must('mcopy', '-s', '-Q', '-i', path, join(tree, name), '::/');
