@@ -430,7 +430,7 @@ function findRange(program: Instruction[], text: ByteString, ctx: Context): [num
   };
   for (let at = 0; ; at++) {
     if (!best) add(0, at, at, starts, states);
-    ctx.budget.step(1 + states.length);
+    ctx.budget.step(1 + 3 * states.length);
     if (at >= text.length || (states.length === 0 && best)) break;
     const c = text.charCodeAt(at);
     const nextStates: number[] = [];
@@ -487,7 +487,7 @@ function findGroups(
   };
   add(threads, 0, { now: none, before: none }, from);
   for (let at = from; at < to; at++) {
-    ctx.budget.step(1 + threads.length);
+    ctx.budget.step(1 + 3 * threads.length);
     const c = text.charCodeAt(at);
     const next: typeof threads = [];
     for (const t of threads) {

@@ -32,7 +32,15 @@ const SETTING_UP = [
   // Hardware and firmware.
   ...['acpi', 'badram', 'cutmem', 'drivemap', 'sendkey', 'hdparm', 'setpci', 'loadbios', 'fakebios'],
   ...['outb', 'outw', 'outl', 'wrmsr', 'write_byte', 'write_word', 'write_dword', 'cmosclean', 'cmosset'],
-  ...['efiemu_loadcore', 'efiemu_prepare', 'efiemu_unload', 'efi-watchdog', 'tpm_record_pcrs', 'usb'],
+  ...[
+    'efiemu_loadcore',
+    'efiemu_prepare',
+    'efiemu_unload',
+    'efi-watchdog',
+    'devicetree',
+    'tpm_record_pcrs',
+    'usb',
+  ],
   // Things shown to a person.
   ...['help', 'lsacpi', 'lsapm', 'lscoreboot', 'lsdev', 'lsefi', 'lsefimmap', 'lsefisystab', 'lsmmap'],
   ...['lspci', 'lssal', 'lsspd', 'pcidump', 'cmosdump', 'cbmemc', 'coreboot_boottime', 'boottime'],
@@ -89,7 +97,8 @@ function cryptomount(machine: Machine, args: ByteString[]): number {
 
 /** A way into the firmware's setup: there is none, and an entry that wants it boots no kernel. */
 function fwsetup(machine: Machine, args: ByteString[]): number {
-  if (!args.includes('--is-supported')) machine.loader.foreign = 'the firmware setup cannot be entered';
+  if (!args.includes('--is-supported'))
+    machine.loader.foreign = 'enters the firmware setup, which a guest does not have';
   return GRUB_ERROR.testFailure;
 }
 

@@ -130,7 +130,6 @@ const FOREIGN = [
   'appleloader',
   'chainloader',
   'freedos',
-  'fwsetup',
   'kfreebsd',
   'knetbsd',
   'kopenbsd',

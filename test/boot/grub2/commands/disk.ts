@@ -41,6 +41,10 @@ export function inMemory(
   return { guest, ...evaluate(guest, ctx, config, home, '/boot/grub2/grub.cfg') };
 }
 
+/** Runs `config` on a guest of the test's own making. */
+export const evaluateOn = (guest: Guest, ctx: TestContext, config: string, home: string): Ran =>
+  evaluate(guest, ctx, config, home, '/boot/grub2/grub.cfg');
+
 function evaluate(guest: Guest, ctx: TestContext, config: string, home: string, path: string): Ran {
   const volume = guest.device(home)!;
   const fs = new MemoryFs({ cfg: config });
