@@ -111,10 +111,10 @@ function readCopy(
 ): { copy: Copy; alternate: number } | { alternate: number | undefined } | undefined {
   const at = lba * sectorSize;
   if (at + sectorSize > disk.size) return undefined;
-  const sector = readBytes(disk, at, sectorSize, ctx);
-  if (sector.toString('latin1', 0, 8) !== SIGNATURE) return undefined;
   let alternate: number | undefined;
   try {
+    const sector = readBytes(disk, at, sectorSize, ctx);
+    if (sector.toString('latin1', 0, 8) !== SIGNATURE) return undefined;
     const h = GptHeader.read(sector);
     alternate = h.AlternateLBA;
     if (h.HeaderSize < GptHeader.size || h.HeaderSize > sectorSize)
