@@ -13,6 +13,8 @@ packages=(
   user-mode-linux
   # measuring and looking
   strace time file procps python3
+  # rpm's comparison of versions
+  librpm9
 )
 missing=()
 for p in "${packages[@]}"; do

@@ -50,6 +50,17 @@ const SETTING_UP = [
   ...['parttool', 'gptsync', 'mactelbless', 'macppcbless'],
   // Signatures: nothing is verified here, as in PVGrub without `check_signatures`.
   ...['trust', 'distrust', 'trust_certificate', 'distrust_certificate', 'verify_detached', 'verify_appended'],
+  // Parts of other systems' kernels, after a loader that has said that it boots none.
+  ...['kfreebsd_loadenv', 'kfreebsd_module', 'kfreebsd_module_elf', 'knetbsd_module', 'knetbsd_module_elf'],
+  ...[
+    'kopenbsd_ramdisk',
+    'xnu_devprop_load',
+    'xnu_kext',
+    'xnu_kextdir',
+    'xnu_mkext',
+    'xnu_ramdisk',
+    'xnu_splash',
+  ],
   // Debugging and tests of GRUB itself.
   ...['gdbinfo', 'gdbstub', 'gdbstub_break', 'gdbstub_stop', 'functional_test', 'all_functional_test'],
   ...['testload', 'testspeed', 'test_blockarg', 'suspend'],

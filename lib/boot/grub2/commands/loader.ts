@@ -161,6 +161,7 @@ export const loader: CommandTable = {
   initrd16: initrd,
   initrdefi: initrd,
   legacy_initrd: initrd,
+  legacy_initrd_nounzip: initrd,
   multiboot,
   multiboot2: multiboot,
   xen_hypervisor: multiboot,
