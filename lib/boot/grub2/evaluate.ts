@@ -24,6 +24,9 @@ import { parseLine } from './parser';
 /** Commands inside commands that are executed; GRUB's own bound (script/execute.c, MAX_RECURSION_DEPTH). */
 const MAX_DEPTH = 64;
 
+/** Bytes of what a script prints that are kept; nobody reads more. */
+const MAX_CONSOLE = 1024 * 1024;
+
 /** Commands that work in `extract_entries_…`. */
 const FOR_EXTRACTORS: ReadonlySet<string> = new Set([
   'menuentry',
@@ -103,6 +106,7 @@ export class Interpreter implements Machine {
   readonly #functions: Layered<List>;
   #environment: Environment;
   readonly #console: ByteString[] = [];
+  #printed = 0;
   readonly #running = new Map<ByteString, number>();
   #includes = 0;
   #extracting = 0;
@@ -190,8 +194,11 @@ export class Interpreter implements Machine {
   }
 
   print(text: ByteString): void {
-    this.budget.allocate(text.length + 16);
-    this.#console.push(text);
+    this.budget.step(1 + (text.length >> 6));
+    if (this.#printed > MAX_CONSOLE) return;
+    this.#printed += text.length;
+    if (this.#printed <= MAX_CONSOLE) this.#console.push(text);
+    else this.warn(`more than ${MAX_CONSOLE} bytes are printed, the rest is not kept`);
   }
 
   warn(message: string): void {
@@ -208,6 +215,10 @@ export class Interpreter implements Machine {
   error(message: ByteString, code: number = GRUB_ERROR.testFailure): number {
     this.print(`error: ${message}.\n`);
     return code;
+  }
+
+  leaveError(message: ByteString): void {
+    this.#pending = message;
   }
 
   fileError(file: GuestFile, name?: ByteString): number {
@@ -337,7 +348,7 @@ export class Interpreter implements Machine {
     const define = (definition: FunctionDefinition) => this.#define(definition);
     let status = 0;
     for (let at = 0; at < text.length; ) {
-      const line = parseLine(text, at, define);
+      const line = parseLine(text, at, define, this.budget);
       this.budget.step(1 + ((line.next - at) >> 6));
       at = line.next;
       if (goOn) this.#sayPending();
@@ -461,6 +472,8 @@ export class Interpreter implements Machine {
       }
       status = this.#call(name, body, args);
     }
+    // `!` makes a failure of the success, which takes the place of what was left behind.
+    if (invert && status === 0) this.#pending = undefined;
     this.#sayPending();
     if (invert) status = status === 0 ? GRUB_ERROR.testFailure : 0;
     this.#environment.status = status;

@@ -47,6 +47,7 @@ function valuesOf(name: ByteString, quoted: boolean, scope: Scope): readonly Byt
   }
   const { parameters } = scope;
   if (!parameters) return [];
+  scope.budget.step(parameters.length >> 4);
   if (name === '#') return [String(parameters.length)];
   if (name === '*' || name === '@') {
     if (!quoted) return parameters.flatMap(split);
@@ -82,6 +83,9 @@ function translate(text: ByteString, scope: Scope): ByteString {
   );
 }
 
+/** What one argument takes beside its text, roughly. */
+const ARGUMENT_BYTES = 48;
+
 /** Collects arguments; an argument exists only once something was appended to it. */
 class Arguments {
   readonly list: ByteString[] = [];
@@ -93,6 +97,8 @@ class Arguments {
     if (this.#open === undefined) return;
     const text = this.#open;
     this.#open = undefined;
+    this.scope.budget.allocate(ARGUMENT_BYTES);
+    if ((this.list.length & 15) === 15) this.scope.budget.step();
     if (!/[*?\\]/.test(text)) this.list.push(text);
     else {
       const found = glob(text, this.scope);

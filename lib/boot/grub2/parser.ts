@@ -5,6 +5,7 @@
  * The body of a block argument (`menuentry … { }`) is checked by the same rules and kept as text, without a tree:
  * so both agree on where it ends and on what is an error, and 10,000 entries cost little.
  */
+import type { Budget } from '../../bytes/budget';
 import { limit } from '../../bytes/errors';
 import type { ByteString } from '../../bytes/text';
 import type { Command, FunctionDefinition, List, Piece, Word } from './ast';
@@ -12,6 +13,10 @@ import { Lexer, T, variableEnd } from './lexer';
 
 /** Constructs inside each other; GRUB executes no more than 64, and the parser must not run out of stack. */
 const MAX_NESTING = 200;
+
+/** What a command and each of its words take in the tree, roughly. */
+const COMMAND_BYTES = 256;
+const WORD_BYTES = 64;
 
 export interface Line {
   /** Undefined after a syntax error, and when there is nothing to execute. */
@@ -51,6 +56,7 @@ class Parser {
     text: ByteString,
     at: number,
     readonly define: (definition: FunctionDefinition) => void,
+    readonly budget: Budget | undefined,
   ) {
     this.lexer = new Lexer(text, at);
   }
@@ -150,6 +156,7 @@ class Parser {
       words.push(this.#word());
       lexer.next();
     } while (lexer.kind >= T.Word);
+    this.budget?.allocate(COMMAND_BYTES + WORD_BYTES * words.length);
     if (lexer.kind !== T.OpenBrace) return { kind: 'simple', words };
     return { kind: 'simple', words, block: this.#block() };
   }
@@ -216,6 +223,7 @@ class Parser {
       if (this.#checking === 0) words.push(this.#word());
       lexer.next();
     }
+    this.budget?.allocate(COMMAND_BYTES + WORD_BYTES * words.length);
     this.#delimiters();
     this.#expect(T.Do);
     const body = this.#commands(true);
@@ -367,14 +375,16 @@ function decodeGettext(text: ByteString, start: number, pieces: Piece[]): number
 
 /**
  * Parses the line at `at`. Functions are handed to `define` as soon as they are complete.
- * @throws GuestError `limit` when constructs are nested too deeply
+ * @param budget what the tree takes is asked for there
+ * @throws GuestError `limit` when constructs are nested too deeply, or the tree becomes too large
  */
 export function parseLine(
   text: ByteString,
   at: number,
   define: (definition: FunctionDefinition) => void,
+  budget?: Budget,
 ): Line {
-  const parser = new Parser(text, at, define);
+  const parser = new Parser(text, at, define, budget);
   const { lexer } = parser;
   try {
     const commands = parser.line();

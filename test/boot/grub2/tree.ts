@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { grub2 } from '../../../lib/boot/grub2/dialect';
 import type { BootMenu } from '../../../lib/boot/model';
+import { type Allowance, Budget } from '../../../lib/bytes/budget';
 import { context, ROOT, type TestContext } from '../../support';
 import { extentFile, link, MemoryFs, type MemoryTree, memoryGuest } from '../memfs';
 
@@ -48,6 +49,7 @@ export function evaluate(
   config: string,
   files: (config: string) => MemoryTree = tree,
   ctx: TestContext = context(),
+  allowance?: Allowance,
 ): BootMenu {
   const fs = new MemoryFs(files(config));
   const guest = memoryGuest(ctx, [fs]);
@@ -55,6 +57,6 @@ export function evaluate(
   const walk = ['boot', 'grub', 'grub.cfg'].reduce((node, name) => fs.lookup(node, name)!, fs.root);
   return grub2.evaluate(
     { volume, path: '/boot/grub/grub.cfg', fs, node: walk },
-    { ...ctx, guest, quiet: true },
+    { ...ctx, ...(allowance ? { budget: new Budget(allowance, 'test') } : {}), guest, quiet: true },
   );
 }

@@ -236,7 +236,7 @@ const testCommand: CommandHandler = (machine, args) => {
   const test = new Test(machine, args, end);
   // Without arguments this is true, unlike in a shell.
   if (!test.parse()) return GRUB_ERROR.testFailure;
-  if (test.complaint !== undefined) machine.error(test.complaint);
+  if (test.complaint !== undefined) machine.leaveError(test.complaint);
   return 0;
 };
 

@@ -59,6 +59,10 @@ export interface Machine extends Context {
    */
   error(message: ByteString, code?: number): number;
   /**
+   * An error that a command which succeeds leaves behind: printed after it, unless `!` or the next error replaces it.
+   */
+  leaveError(message: ByteString): void;
+  /**
    * Prints what GRUB says of a file that was not found, and returns the number of that error.
    * @param name as the configuration wrote it, for a device that does not exist
    */
