@@ -27,6 +27,7 @@ import {
   FastTag,
   FastTail,
   FC_TAG,
+  MAX_FAST_OPERATIONS,
 } from './layout';
 
 /** A stretch of a file's blocks that is mapped otherwise than on disk; `physical` undefined: no longer mapped. */
@@ -43,14 +44,21 @@ export class FastCommits {
   readonly edits = new Map<number, Edit[]>();
   /** Names of directories: an inode number, or 0 for a name that is gone. */
   readonly names = new Map<number, Map<ByteString, number>>();
-  /** Directories made since: what lies in their blocks is not theirs yet. */
+  /** Inodes made since: what their mapping on disk says was another file's, of which the inode was freed. */
   readonly made = new Set<number>();
 
   get empty(): boolean {
     return this.inodes.size === 0 && this.edits.size === 0 && this.names.size === 0;
   }
 
-  addNames(directory: number, name: ByteString, inode: number): void {
+  /** A new inode: nothing of what was known of the number holds. */
+  make(inode: number): void {
+    this.made.add(inode);
+    this.edits.delete(inode);
+    this.names.delete(inode);
+  }
+
+  addName(directory: number, name: ByteString, inode: number): void {
     let names = this.names.get(directory);
     if (!names) {
       names = new Map();
@@ -60,11 +68,20 @@ export class FastCommits {
   }
 
   /** The newest edit of a block wins: older ones are cut where it lies. */
-  addEdit(inode: number, edit: Edit): void {
+  addEdit(inode: number, edit: Edit, ctx: Context): void {
     if (edit.count === 0) return;
+    const edits = this.edits.get(inode) ?? [];
+    const last = edits[edits.length - 1];
+    // Files grow at their end, usually.
+    if (!last || last.logical + last.count <= edit.logical) {
+      edits.push(edit);
+      this.edits.set(inode, edits);
+      return;
+    }
+    ctx.budget.step(edits.length);
     const end = edit.logical + edit.count;
     const kept: Edit[] = [];
-    for (const old of this.edits.get(inode) ?? []) {
+    for (const old of edits) {
       const oldEnd = old.logical + old.count;
       const before = Math.min(oldEnd, edit.logical) - old.logical;
       if (before > 0) kept.push({ ...old, count: before });
@@ -95,7 +112,7 @@ export class FastCommits {
     const kind = InodeLayout.fields.i_mode.read(raw, 0) & MODE.mask;
     if (flags & FLAG.extents) {
       // Its mapping comes by ranges, on top of the tree that is on disk; a new inode has none yet.
-      if (ExtentHeader.fields.eh_magic.read(raw, map) !== EXTENT_MAGIC) {
+      if (this.made.has(number) || ExtentHeader.fields.eh_magic.read(raw, map) !== EXTENT_MAGIC) {
         raw.fill(0, map, rest);
         raw.writeUInt16LE(EXTENT_MAGIC, map);
         raw.writeUInt16LE(4, map + ExtentHeader.fields.eh_max.at);
@@ -154,9 +171,11 @@ export function readFastCommits(
 ): FastCommits {
   const done = new FastCommits();
   /** Operations of the commit whose end has not been seen. */
-  let pending: (() => void)[] = [];
+  let pending: Operation[] = [];
   let crc = 0;
   let begun = false;
+  let unknown: number | undefined;
+  let count = 0;
   for (const block of blocks) {
     for (let at = 0; at + FastTag.size <= block.length; ) {
       ctx.budget.step();
@@ -168,6 +187,7 @@ export function readFastCommits(
       if (next > block.length) return done;
       const bytes = block.subarray(value, next);
       if (tag === FC_TAG.head) {
+        if (length < FastHead.size) return done;
         const head = FastHead.read(bytes);
         if (head.fc_tid !== transaction) return done;
         if (head.fc_features !== 0) {
@@ -179,13 +199,20 @@ export function readFastCommits(
         begun = true;
       }
       if (tag === FC_TAG.tail) {
+        if (length < FastTail.size) return done;
         const tail = FastTail.read(bytes);
         crc = sums.crc32c(crc, block, at, value + FastTail.fields.fc_crc.at);
         if (tail.fc_tid !== transaction || tail.fc_crc !== crc) {
           if (tail.fc_tid === transaction) ctx.warn('journal: fast commit with a wrong checksum is left out');
           return done;
         }
-        for (const apply of pending) apply();
+        if (unknown !== undefined) {
+          ctx.warn(
+            `journal: a fast commit with operation ${unknown}, which is not known, and what follows are left out`,
+          );
+          return done;
+        }
+        for (const { apply } of pending) apply();
         pending = [];
         crc = 0;
         // The rest of the block is padding, whether or not the tail's length covers it.
@@ -193,10 +220,25 @@ export function readFastCommits(
       }
       crc = sums.crc32c(crc, block, at, next);
       if (tag !== FC_TAG.head && tag !== FC_TAG.pad) {
-        const operation = operationOf(done, tag, bytes);
-        if (!operation) {
-          if (tag !== 0) ctx.warn(`journal: fast commit with an unknown operation ${tag}: it is left out`);
+        // Zeros, or what an earlier use left: the end, unless a whole commit proves otherwise.
+        if (tag === 0) return done;
+        if (++count > MAX_FAST_OPERATIONS) {
+          ctx.warn(
+            `journal: more than ${MAX_FAST_OPERATIONS} operations in fast commits; the rest is left out`,
+          );
           return done;
+        }
+        const operation = operationOf(done, tag, bytes, ctx);
+        at = next;
+        if (!operation) {
+          unknown ??= tag;
+          continue;
+        }
+        if (tag === FC_TAG.creat) {
+          // The new inode and its ranges stand right before its name; whatever is older was another file's.
+          let first = pending.length;
+          while (first > 0 && pending[first - 1]!.content === operation.inode) first--;
+          pending.splice(first, 0, { inode: operation.inode, apply: () => done.make(operation.inode) });
         }
         pending.push(operation);
       }
@@ -206,8 +248,27 @@ export function readFastCommits(
   return done;
 }
 
-/** What one tag does to `to`, to be called when its commit has proved whole; undefined for an unknown tag. */
-function operationOf(to: FastCommits, tag: number, bytes: Buffer): (() => void) | undefined {
+interface Operation {
+  readonly inode: number;
+  /** The same where it concerns what the inode holds, and not a name of it. */
+  readonly content?: number;
+  /** To be called when the commit has proved whole. */
+  apply(): void;
+}
+
+const LEAST: Record<number, number | undefined> = {
+  [FC_TAG.add_range]: FastAddRange.size,
+  [FC_TAG.del_range]: FastDeleteRange.size,
+  [FC_TAG.creat]: FastName.size,
+  [FC_TAG.link]: FastName.size,
+  [FC_TAG.unlink]: FastName.size,
+  [FC_TAG.inode]: FastInode.size + InodeLayout.size,
+};
+
+/** What one tag does to `to`; undefined for an unknown one, and for one that is too short. */
+function operationOf(to: FastCommits, tag: number, bytes: Buffer, ctx: Context): Operation | undefined {
+  const least = LEAST[tag];
+  if (least === undefined || bytes.length < least) return undefined;
   switch (tag) {
     case FC_TAG.add_range: {
       const inode = FastAddRange.read(bytes).fc_ino;
@@ -215,32 +276,27 @@ function operationOf(to: FastCommits, tag: number, bytes: Buffer): (() => void) 
       const written = e.ee_len <= MAX_WRITTEN_LENGTH;
       const count = written ? e.ee_len : e.ee_len - MAX_WRITTEN_LENGTH;
       const physical = written ? e.ee_start_hi * 0x1_0000_0000 + e.ee_start_lo : 0;
-      return () => to.addEdit(inode, { logical: e.ee_block, count, physical });
+      const edit = { logical: e.ee_block, count, physical };
+      return { inode, content: inode, apply: () => to.addEdit(inode, edit, ctx) };
     }
     case FC_TAG.del_range: {
       const d = FastDeleteRange.read(bytes);
-      return () => to.addEdit(d.fc_ino, { logical: d.fc_lblk, count: d.fc_len, physical: undefined });
+      const inode = d.fc_ino;
+      const edit = { logical: d.fc_lblk, count: d.fc_len, physical: undefined };
+      return { inode, content: inode, apply: () => to.addEdit(inode, edit, ctx) };
     }
     case FC_TAG.creat:
     case FC_TAG.link:
     case FC_TAG.unlink: {
-      const n = FastName.read(bytes);
+      const { fc_parent_ino, fc_ino } = FastName.read(bytes);
       const name = bytes.toString('latin1', FastName.size);
-      return () => {
-        to.addNames(n.fc_parent_ino, name, tag === FC_TAG.unlink ? 0 : n.fc_ino);
-        if (tag !== FC_TAG.creat) return;
-        const raw = to.inodes.get(n.fc_ino);
-        if (raw && (InodeLayout.fields.i_mode.read(raw, 0) & MODE.mask) === MODE.directory) {
-          to.made.add(n.fc_ino);
-          to.names.delete(n.fc_ino);
-        }
-      };
+      const number = tag === FC_TAG.unlink ? 0 : fc_ino;
+      return { inode: fc_ino, apply: () => to.addName(fc_parent_ino, name, number) };
     }
     case FC_TAG.inode: {
       const inode = FastInode.read(bytes).fc_ino;
       const raw = Buffer.from(bytes.subarray(FastInode.size));
-      if (raw.length < InodeLayout.size) return undefined;
-      return () => to.inodes.set(inode, raw);
+      return { inode, content: inode, apply: () => void to.inodes.set(inode, raw) };
     }
     default:
       return undefined;

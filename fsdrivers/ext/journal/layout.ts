@@ -102,3 +102,5 @@ export const FastDeleteRange = struct('ext4_fc_del_range', 12, {
 export const FastName = struct('ext4_fc_dentry_info', 8, { fc_parent_ino: u32le(0x0), fc_ino: u32le(0x4) });
 /** Followed by the raw inode. */
 export const FastInode = struct('ext4_fc_inode', 4, { fc_ino: u32le(0x0) });
+/** The usual area of 256 blocks of 4 KiB has room for some 50,000. */
+export const MAX_FAST_OPERATIONS = 1_000_000;
