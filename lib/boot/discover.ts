@@ -6,6 +6,7 @@ import { GuestError } from '../bytes/errors';
 import { printable } from '../bytes/text';
 import type { FileSystem } from '../fs/types';
 import { tryWalk } from '../fs/walk';
+import { orderForBoot } from '../volume';
 import type { Disk, Guest, Volume } from './guest';
 import type { BootDialect, ConfigFile } from './model';
 
@@ -41,9 +42,7 @@ export function volumeLabel(volume: Volume, fs?: FileSystem): string {
 /** MBR: the active partition first, then table order. The disk as a whole comes last: a stale table may lie on it. */
 export function bootOrder(disk: Disk): Volume[] {
   if (disk.partitions.length === 0) return [disk.whole];
-  const rows = [...disk.partitions];
-  if (disk.scheme === 'msdos')
-    rows.sort((a, b) => Number(b.partition?.active ?? false) - Number(a.partition?.active ?? false));
+  const rows = orderForBoot(disk.scheme, disk.partitions, (v) => v.partition?.active ?? false);
   return [...rows, disk.whole];
 }
 

@@ -1,3 +1,4 @@
+import { GuestError } from '../bytes/errors';
 import { type BlockSource, checkRange } from './types';
 
 const PAGE = 16 * 1024;
@@ -34,12 +35,16 @@ export class CacheSource implements BlockSource {
       const index = Math.floor(place / PAGE);
       const from = place - index * PAGE;
       const count = Math.min(PAGE - from, into.length - done);
-      into.set(this.#page(index).subarray(from, from + count), done);
+      const page = this.#page(index);
+      if (page) into.set(page.subarray(from, from + count), done);
+      // A bad sector beside what is wanted: the host may still give the wanted bytes alone.
+      else this.parent.read(place, into.subarray(done, done + count));
       done += count;
     }
   }
 
-  #page(index: number): Buffer {
+  /** Undefined when the host cannot read all of the page. */
+  #page(index: number): Buffer | undefined {
     const found = this.#pages.get(index);
     if (found) return found;
     let page: Buffer;
@@ -51,7 +56,12 @@ export class CacheSource implements BlockSource {
     } else page = Buffer.allocUnsafeSlow(PAGE);
     const start = index * PAGE;
     if (start + PAGE > this.size) page = Buffer.allocUnsafeSlow(this.size - start);
-    this.parent.read(start, page);
+    try {
+      this.parent.read(start, page);
+    } catch (error) {
+      if (error instanceof GuestError && error.code === 'io') return undefined;
+      throw error;
+    }
     this.#pages.set(index, page);
     return page;
   }

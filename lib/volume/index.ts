@@ -7,7 +7,7 @@ import { GuestError } from '../bytes/errors';
 import type { BlockSource } from '../source/types';
 import { gpt } from './gpt/gpt';
 import { msdos } from './msdos/msdos';
-import type { Partition, PartitionScheme, PartitionTable } from './types';
+import type { PartitionScheme, PartitionTable } from './types';
 
 export const schemes: readonly PartitionScheme[] = [gpt, msdos];
 
@@ -33,8 +33,12 @@ export function readTable(disk: BlockSource, ctx: Context): PartitionTable | und
   return undefined;
 }
 
-/** The order in which a BIOS would try them: in an MBR the active partition first, then the table's order. */
-export function orderForBoot(table: PartitionTable): readonly Partition[] {
-  if (table.scheme !== 'msdos') return table.partitions;
-  return [...table.partitions.filter((p) => p.active), ...table.partitions.filter((p) => !p.active)];
+/** The order in which a BIOS would try a table's rows: in an MBR the active partition first, then the table's order. */
+export function orderForBoot<T>(
+  scheme: string | undefined,
+  rows: readonly T[],
+  active: (row: T) => boolean,
+): T[] {
+  if (scheme !== 'msdos') return [...rows];
+  return [...rows.filter(active), ...rows.filter((row) => !active(row))];
 }
