@@ -30,8 +30,11 @@ interface TreeNode {
   readonly ceiling: number;
 }
 
-/** Runs in file order, beginning with the one that holds or follows block `from`. */
-export function* extentRuns(volume: ExtVolume, inode: ExtInode, from = 0): Generator<Run> {
+/**
+ * Runs in file order, a leaf of the tree at a time, beginning with the leaf that holds or precedes block `from`. In one
+ * piece, because a fragmented file has thousands and a generator's turn costs more than the rest.
+ */
+export function* extentRuns(volume: ExtVolume, inode: ExtInode, from = 0): Generator<readonly Run[]> {
   const what = `inode ${inode.id}`;
   const stack = [openNode(inode.map, undefined, 0, 0x1_0000_0000, from, what)];
   let end = 0;
@@ -41,24 +44,17 @@ export function* extentRuns(volume: ExtVolume, inode: ExtInode, from = 0): Gener
       stack.pop();
       continue;
     }
+    if (node.depth === 0) {
+      stack.pop();
+      const leaf = leafRuns(volume, node, end, what);
+      const last = leaf[leaf.length - 1]!;
+      end = last.logical + last.count;
+      yield leaf;
+      continue;
+    }
     volume.ctx.budget.step();
     const at = EXTENT_ENTRY * (1 + node.next++);
     const bytes = node.bytes;
-    if (node.depth === 0) {
-      const logical = Extent.fields.ee_block.read(bytes, at);
-      const length = Extent.fields.ee_len.read(bytes, at);
-      const written = length <= MAX_WRITTEN_LENGTH;
-      const count = written ? length : length - MAX_WRITTEN_LENGTH;
-      const physical =
-        Extent.fields.ee_start_hi.read(bytes, at) * 0x1_0000_0000 + Extent.fields.ee_start_lo.read(bytes, at);
-      if (count === 0) throw corrupt(`${what}: extent of no blocks at block ${logical}`);
-      if (logical < end || logical + count > 0x1_0000_0000)
-        throw corrupt(`${what}: extent at block ${logical} after one that ends at ${end}`);
-      volume.checkBlocks(physical, count, `${what}: extent`);
-      end = logical + count;
-      if (end > from) yield { logical, count, physical: written ? physical : 0 };
-      continue;
-    }
     const key = ExtentIndex.fields.ei_block.read(bytes, at);
     const ceiling =
       node.next < node.entries ? ExtentIndex.fields.ei_block.read(bytes, at + EXTENT_ENTRY) : node.ceiling;
@@ -73,6 +69,30 @@ export function* extentRuns(volume: ExtVolume, inode: ExtInode, from = 0): Gener
     stack.push(openNode(block, node.depth - 1, key, ceiling, from, what));
     verifyNode(volume, inode, block);
   }
+}
+
+/** The extents of a leaf from its `next` on. @param end the block after the last one before it */
+function leafRuns(volume: ExtVolume, leaf: TreeNode, end: number, what: string): Run[] {
+  const { bytes } = leaf;
+  const { ee_block, ee_len, ee_start_hi, ee_start_lo } = Extent.fields;
+  const runs: Run[] = [];
+  volume.ctx.budget.step(leaf.entries - leaf.next);
+  for (let i = leaf.next; i < leaf.entries; i++) {
+    const at = EXTENT_ENTRY * (1 + i);
+    const logical = bytes.readUInt32LE(at + ee_block.at);
+    const length = bytes.readUInt16LE(at + ee_len.at);
+    const physical =
+      bytes.readUInt16LE(at + ee_start_hi.at) * 0x1_0000_0000 + bytes.readUInt32LE(at + ee_start_lo.at);
+    const written = length <= MAX_WRITTEN_LENGTH;
+    const count = written ? length : length - MAX_WRITTEN_LENGTH;
+    if (count === 0) throw corrupt(`${what}: extent of no blocks at block ${logical}`);
+    if (logical < end || logical + count > 0x1_0000_0000)
+      throw corrupt(`${what}: extent at block ${logical} after one that ends at ${end}`);
+    if (!volume.holds(physical, count)) throw volume.beyond(physical, count, `${what}: extent`);
+    end = logical + count;
+    runs.push({ logical, count, physical: written ? physical : 0 });
+  }
+  return runs;
 }
 
 function openNode(

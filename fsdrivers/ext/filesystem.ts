@@ -128,14 +128,14 @@ export class ExtFileSystem implements FileSystem {
     return end < 0 ? target : target.slice(0, end);
   }
 
-  *extents(file: FsNode): Generator<Extent> {
+  extents(file: FsNode): Iterable<Extent> {
     const inode = this.#own(file);
     if (inode.kind !== 'file') throw corrupt(`inode ${inode.id} is not a regular file`);
     this.#needsNoKey(inode);
-    if (!inode.isInline) return yield* dataExtents(this.#volume, inode);
-    const bytes = this.#inlineBytes(inode);
+    if (!inode.isInline) return dataExtents(this.#volume, inode);
     // A file that was made longer without being written keeps its inline part (kernels before 6.8).
-    if (bytes.length > 0) yield { kind: 'inline', offset: 0, length: bytes.length, bytes };
+    const bytes = this.#inlineBytes(inode);
+    return bytes.length > 0 ? [{ kind: 'inline', offset: 0, length: bytes.length, bytes }] : [];
   }
 
   #linkBytes(inode: ExtInode): Buffer {

@@ -4,8 +4,8 @@ import type { ExtInode } from './inode';
 import { DIRECT_BLOCKS } from './layout';
 import type { ExtVolume } from './volume';
 
-/** Runs in file order, beginning with the one that holds or follows block `from`; none beyond the file's size. */
-export function* indirectRuns(volume: ExtVolume, inode: ExtInode, from = 0): Generator<Run> {
+/** Runs in file order, a block of pointers at a time, from block `from` on; none beyond the file's size. */
+export function* indirectRuns(volume: ExtVolume, inode: ExtInode, from = 0): Generator<readonly Run[]> {
   const { blockSize } = volume.geometry;
   const end = Math.ceil(inode.size / blockSize);
   const perBlock = blockSize / 4;
@@ -32,16 +32,17 @@ function* pointers(
   logical: number,
   from: number,
   end: number,
-): Generator<Run> {
+): Generator<readonly Run[]> {
   const count = bytes.length / 4;
   const what = `inode ${inode.id}`;
   /** Blocks below one pointer. */
   const span = (volume.geometry.blockSize / 4) ** level;
   let i = from > logical ? Math.min(count, Math.floor((from - logical) / span)) : 0;
   volume.ctx.budget.step();
+  const runs: Run[] = [];
   while (i < count) {
     const here = logical + i * span;
-    if (here >= end) return;
+    if (here >= end) break;
     const first = bytes.readUInt32LE(4 * i);
     i++;
     if (first === 0) continue;
@@ -56,7 +57,8 @@ function* pointers(
       length++;
       i++;
     }
-    volume.checkBlocks(first, length, `${what}: block map`);
-    yield { logical: here, count: length, physical: first };
+    if (!volume.holds(first, length)) throw volume.beyond(first, length, `${what}: block map`);
+    runs.push({ logical: here, count: length, physical: first });
   }
+  if (runs.length > 0) yield runs;
 }

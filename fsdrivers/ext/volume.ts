@@ -1,6 +1,6 @@
 /** The driver's one door to the disk: blocks, group descriptors and warnings of one open filesystem. */
 import type { Context } from '../../lib/bytes/budget';
-import { corrupt } from '../../lib/bytes/errors';
+import { corrupt, type GuestError } from '../../lib/bytes/errors';
 import { type BlockSource, readBytes } from '../../lib/source/types';
 import { type Checksums, le32 } from './checksum';
 import type { FastCommits } from './journal/fastcommit';
@@ -29,14 +29,21 @@ export class ExtVolume {
     this.ctx.warn(message);
   }
 
+  /** Whether blocks [start, start+count) are all inside the filesystem. */
+  holds(start: number, count: number): boolean {
+    // Block 0 is the boot block or the superblock, never a file's.
+    return start > 0 && start >= this.geometry.firstDataBlock && start + count <= this.geometry.blockCount;
+  }
+
+  /** The error for blocks that are not. `what` names them. */
+  beyond(start: number, count: number, what: string): GuestError {
+    const more = count > 1 ? ` and ${count - 1} more` : '';
+    return corrupt(`${what}: block ${start}${more} of ${this.geometry.blockCount} blocks`);
+  }
+
   /** @throws GuestError `corrupt` when blocks [start, start+count) are not all inside the filesystem */
   checkBlocks(start: number, count: number, what: string): void {
-    const { firstDataBlock, blockCount } = this.geometry;
-    // Block 0 is the boot block or the superblock, never a file's.
-    if (start <= 0 || start < firstDataBlock || start + count > blockCount)
-      throw corrupt(
-        `${what}: block ${start}${count > 1 ? ` and ${count - 1} more` : ''} of ${blockCount} blocks`,
-      );
+    if (!this.holds(start, count)) throw this.beyond(start, count, what);
   }
 
   /** Block `block`, in a buffer of its own. `what` names it in errors. */

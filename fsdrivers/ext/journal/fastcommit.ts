@@ -125,36 +125,47 @@ export class FastCommits {
   }
 
   /** A file's runs from block `from` on, with its edits laid over those on disk. */
-  *runs(volume: ExtVolume, inode: number, disk: Iterable<Run>, from: number): Generator<Run> {
+  *runs(
+    volume: ExtVolume,
+    inode: number,
+    disk: Iterable<readonly Run[]>,
+    from: number,
+  ): Generator<readonly Run[]> {
     const edits = this.edits.get(inode) ?? [];
     let next = edits.findIndex((edit) => edit.logical + edit.count > from);
     if (next < 0) next = edits.length;
     /** The file's block up to which all has been said. */
     let at = from;
-    function* edit(): Generator<Run> {
+    const edit = (into: Run[]): void => {
       const { logical, count, physical } = edits[next++]!;
       at = Math.max(at, logical + count);
       if (physical === undefined) return;
       if (physical !== 0) volume.checkBlocks(physical, count, `inode ${inode}: fast commit`);
-      yield { logical, count, physical };
-    }
-    for (const run of disk) {
-      const end = run.logical + run.count;
-      while (next < edits.length && edits[next]!.logical <= run.logical) yield* edit();
-      at = Math.max(at, run.logical);
-      while (at < end) {
-        const upTo = edits[next]?.logical ?? end;
-        if (upTo <= at) {
-          yield* edit();
-          continue;
+      into.push({ logical, count, physical });
+    };
+    for (const batch of disk) {
+      const merged: Run[] = [];
+      for (const run of batch) {
+        const end = run.logical + run.count;
+        while (next < edits.length && edits[next]!.logical <= run.logical) edit(merged);
+        at = Math.max(at, run.logical);
+        while (at < end) {
+          const upTo = edits[next]?.logical ?? end;
+          if (upTo <= at) {
+            edit(merged);
+            continue;
+          }
+          const stop = Math.min(end, upTo);
+          const physical = run.physical === 0 ? 0 : run.physical + at - run.logical;
+          merged.push({ logical: at, count: stop - at, physical });
+          at = stop;
         }
-        const stop = Math.min(end, upTo);
-        const physical = run.physical === 0 ? 0 : run.physical + at - run.logical;
-        yield { logical: at, count: stop - at, physical };
-        at = stop;
       }
+      yield merged;
     }
-    while (next < edits.length) yield* edit();
+    const rest: Run[] = [];
+    while (next < edits.length) edit(rest);
+    yield rest;
   }
 }
 
