@@ -5,7 +5,7 @@
 #
 #   payload102   kernel of 8 MB, initrd of 94 MB, contiguous
 #   frag2000     initrd of 32 MB in 2,000 extents      frag5000   initrd of 40 MB in 5,000 extents
-#   names        /boot holds 100,000 names             entries-N  a grub.cfg with N entries as grub-mkconfig writes them
+#   names-N      /boot holds 100,000 names of N bytes  entries-N  a grub.cfg with N entries as grub-mkconfig writes them
 #
 # Cache: ${NODEGRUB_CACHE:-~/.cache/nodegrub}/synthetic-KEY/NAME.img; KEY names this script's text. Needs root and
 # loop mounts (fragments come from the kernel's own allocator); status 77 and one line when the kernel has none.
@@ -109,18 +109,22 @@ E
 fragmented frag2000 2000 4
 fragmented frag5000 5000 2
 
-# ---- 100,000 names beside the kernel
-disk names 160 -N 110000
-mounted names
-mkdir -p "$m/boot/grub"
-python3 - "$m/boot" <<'E'
+# ---- 100,000 names beside the kernel: as long as kernels' are, and as long as names can well be
+for length in 25 225; do
+  disk names-$length 200 -N 110000
+  mounted names-$length
+  mkdir -p "$m/boot/grub"
+  python3 - "$m/boot" $length <<'E'
 import os, sys
-for n in range(99997): os.close(os.open('%s/config-6.1.0-%06d-amd64' % (sys.argv[1], n), os.O_CREAT | os.O_WRONLY))
+for n in range(99997):
+    name = ('config-6.1.0-%06d-amd64' % n).ljust(int(sys.argv[2]), 'x')
+    os.close(os.open(sys.argv[1] + '/' + name, os.O_CREAT | os.O_WRONLY))
 E
-config 2 0 >"$m/boot/grub/grub.cfg"
-random 65536 >"$m/boot/vmlinuz"; random 262144 >"$m/boot/initrd.img"
-[ "$(ls -U "$m/boot" | wc -l)" = 100000 ]
-umount "$m"
+  config 2 0 >"$m/boot/grub/grub.cfg"
+  random 65536 >"$m/boot/vmlinuz"; random 262144 >"$m/boot/initrd.img"
+  [ "$(ls -U "$m/boot" | wc -l)" = 100000 ]
+  umount "$m"
+done
 
 # ---- long menus; the last entry is the default. pygrub reads 1 MiB of a config
 for n in 2300 10000; do
@@ -134,6 +138,6 @@ for n in 2300 10000; do
   [ $n != 2300 ] || [ "$size" -lt 1048576 ]
   umount "$m"
 done
-for d in payload102 frag2000 frag5000 names entries-2300 entries-10000; do checked $d; done
+for d in payload102 frag2000 frag5000 names-25 names-225 entries-2300 entries-10000; do checked $d; done
 rmdir "$m"; touch "$dir/done"
 echo "$dir"
