@@ -43,9 +43,11 @@ t.test('random scripts print the same', async (t) => {
     let text = PRELUDE;
     for (let i = 0; i < 60; i++) text += `echo "== ${i}"\n${scripts.snippet()}\n`;
     writeFileSync(file, text, 'latin1');
-    const wanted = grubEmu(file)
-      .trimEnd()
-      .split(/^(?=== \d+$)/m);
+    // grub-emu has two devices more than the disk.
+    const printed = grubEmu(file)
+      .replaceAll("`(proc)'", "`(hd0)'")
+      .replaceAll('(proc) (hd0) (host)', '(hd0)');
+    const wanted = printed.trimEnd().split(/^(?=== \d+$)/m);
     const got = evaluate(text)
       .console.trimEnd()
       .split(/^(?=== \d+$)/m);

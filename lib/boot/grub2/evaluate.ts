@@ -341,7 +341,8 @@ export class Interpreter implements Machine {
   /** Text of `eval` and of entries: ends at the first statement that cannot be parsed. */
   runSource(text: ByteString): number {
     this.budget.allocate(text.length);
-    return this.#lines(text, false);
+    // GRUB sees an empty line behind the last newline, which a continued line can be joined with.
+    return this.#lines(text.endsWith('\\\n') ? `${text}\n` : text, false);
   }
 
   #lines(text: ByteString, goOn: boolean): number {

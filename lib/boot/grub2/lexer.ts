@@ -222,8 +222,8 @@ export class Lexer {
           if (p > length || (p === length && text.charCodeAt(p - 1) === 10)) return this.#open();
           break;
         case C.Dollar: {
-          plain = false;
           if (text.charCodeAt(p + 1) === 34) {
+            plain = false;
             // $"…": variables in it are found when it is expanded.
             p += 2;
             for (;;) {
@@ -241,6 +241,7 @@ export class Lexer {
             this.complaint = '$';
             return this.#done(T.Bad, p + 1);
           }
+          plain = false;
           p = end;
           break;
         }

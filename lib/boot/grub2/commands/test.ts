@@ -155,6 +155,7 @@ class Test {
       }
       case '-s': {
         const node = this.machine.file(value).found?.node;
+        this.complaint = undefined;
         return node !== undefined && node.kind === 'file' && node.size > 0;
       }
       case '-n':
@@ -191,6 +192,8 @@ class Test {
   #node(name: ByteString): FsNode | undefined {
     const { machine } = this;
     machine.budget.step(1 + (name.length >> 5));
+    // Looking at a filesystem clears what GRUB remembered of earlier errors.
+    this.complaint = undefined;
     let path = name;
     let fs: FileSystem | undefined;
     try {
@@ -207,6 +210,11 @@ class Test {
       fs = volume.filesystem();
       if (!fs) {
         this.complaint = 'unknown filesystem';
+        return undefined;
+      }
+      // A bare name is one of the root directory; a longer path must be absolute.
+      if (!path.startsWith('/') && path.includes('/')) {
+        this.complaint = `invalid file name \`${path.slice(0, path.lastIndexOf('/') + 1)}'`;
         return undefined;
       }
       return walk(fs, path, false);
