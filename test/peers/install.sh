@@ -9,6 +9,8 @@ packages=(
   e2fsprogs dosfstools mtools fdisk gdisk parted util-linux mount kmod qemu-utils
   # the Debian disk, its ESP on kernels without vfat, the kernels' initrds
   debootstrap fusefat cpio zstd
+  # a kernel with what this one may lack (uml.sh)
+  user-mode-linux
   # a Linux kernel as one process: partition scans and vfat, which the host's may lack (uml.sh)
   user-mode-linux
   # measuring and looking
@@ -31,6 +33,6 @@ if [ ${#missing[@]} -gt 0 ]; then
   rm "$log"
 fi
 for tool in grub-fstest grub-emu grub-script-check debugfs e2fsck mke2fs dumpe2fs filefrag mkfs.vfat mcopy sfdisk \
-  sgdisk parted losetup strace /usr/bin/time cpio debootstrap fusefat qemu-img /usr/lib/xen-4.17/bin/pygrub; do
+  sgdisk parted losetup strace /usr/bin/time cpio debootstrap fusefat qemu-img linux.uml /usr/lib/xen-4.17/bin/pygrub; do
   command -v "$tool" >/dev/null || { echo "install.sh: $tool is missing after the installation" >&2; exit 1; }
 done
