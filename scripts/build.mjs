@@ -7,7 +7,7 @@
  * GuestError exist once and `instanceof` works across files.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -79,6 +79,21 @@ const core = new Set(Object.keys(survey.metafile.inputs).map((p) => resolve(root
 rmSync(outdir, { recursive: true, force: true });
 mkdirSync(outdir, { recursive: true });
 
+/** The names that a source module exports. */
+async function exportsOf(key) {
+  const options = {
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: 'esm',
+    outdir: 'x',
+  };
+  const external = ['node:*', './*', '../*'];
+  const r = await build({ ...options, entryPoints: [`${key}.ts`], external, packages: 'external' });
+  return Object.values(r.metafile.outputs)[0].exports;
+}
+
 const used = new Set();
 const fromCore = {
   name: 'from-core',
@@ -94,10 +109,15 @@ const fromCore = {
       used.add(keyOf(found.path));
       return { path: keyOf(found.path), namespace: 'core' };
     });
-    b.onLoad({ filter: /.*/, namespace: 'core' }, (args) => ({
-      contents: `module.exports = require('./core.js').modules[${JSON.stringify(args.path)}];`,
-      loader: 'js',
-    }));
+    // ES exports by name, so that esbuild does not copy whole modules when the chunk starts.
+    b.onLoad({ filter: /.*/, namespace: 'core' }, async (args) => {
+      const names = await exportsOf(args.path);
+      const values = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => core.${name})();`);
+      return {
+        contents: `const core = require('./core.js').modules[${JSON.stringify(args.path)}];\n${values.join('\n')}`,
+        loader: 'js',
+      };
+    });
     b.onResolve({ filter: /^\.\/core\.js$/ }, (args) => ({ path: args.path, external: true }));
   },
 };
@@ -125,9 +145,11 @@ await build({ ...alone, entryPoints: [join(root, 'lib/cli/launcher.ts')], outfil
 chmodSync(nodegrub, 0o755);
 const maker = join(outdir, 'make-cache.js');
 await build({ ...alone, entryPoints: [join(root, 'lib/cli/make-cache.ts')], outfile: maker });
+const images = join(root, 'fixtures/images');
+copyFileSync(join(images, 'fat-32.img.gz'), join(outdir, 'warm-0.img.gz'));
 writeFileSync(
-  join(outdir, 'warm.img.gz'),
-  gzipSync(readFileSync(join(root, 'fixtures/images/example.img')), { level: 9 }),
+  join(outdir, 'warm-1.img.gz'),
+  gzipSync(readFileSync(join(images, 'example.img')), { level: 9 }),
 );
 execFileSync(process.execPath, [maker], { stdio: 'inherit' });
 

@@ -122,6 +122,8 @@ export function pygrubWouldTake(
   dialects: readonly BootDialect[],
   winner: Volume,
 ): Volume | undefined {
+  // Only an active partition of an MBR is taken out of turn.
+  if (winner.scheme !== 'msdos' || !winner.partition?.active) return undefined;
   for (const disk of guest.disks) {
     for (const volume of disk.partitions) {
       if (volume === winner) return undefined;

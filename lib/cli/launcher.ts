@@ -45,7 +45,6 @@ export function load(name: string): Record<string, unknown> {
 
 if (require.main === module) {
   const core = load('core.js') as { main(argv: readonly string[], program: string): Promise<number> };
-  core.main(process.argv.slice(2), process.argv[1] ?? 'nodegrub').then((status) => {
-    process.exitCode = status;
-  });
+  // Without `exit` Node takes its heap to pieces first: 4 ms. Everything was written synchronously.
+  core.main(process.argv.slice(2), process.argv[1] ?? 'nodegrub').then((status) => process.exit(status));
 }

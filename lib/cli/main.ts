@@ -114,7 +114,7 @@ async function run(options: Options): Promise<number> {
       writeAll(result.fd, describe(decision, args, options), 'the result');
       return 0;
     }
-    const printed = extract(decision, args, options, outputs, loader);
+    const printed = await extract(decision, args, options, outputs, loader);
     writeAll(result.fd, printed.bytes, 'the result');
     keep = printed.ramdisk ? 'both' : 'kernel';
     if (options.debug) logReads(disks);
@@ -177,13 +177,13 @@ function join(decision: Decision, options: Options): ByteString {
   return own !== '' && added !== '' ? `${own} ${added}` : own + added;
 }
 
-function extract(
+async function extract(
   decision: Decision,
   args: ByteString,
   options: Options,
   outputs: Outputs,
   loader: Bootloader,
-): { bytes: Buffer; ramdisk: boolean } {
+): Promise<{ bytes: Buffer; ramdisk: boolean }> {
   const { kernel, initrds } = decision.target;
   const found = kernel?.found;
   if (!kernel || !found) throw new GuestError('not-found', kernel?.problem ?? 'no kernel is named');
@@ -198,12 +198,12 @@ function extract(
   const bytes = formatResult(result, options.format);
   try {
     const out = new ChunkWriter(outputs.kernel.fd, outputs.kernel.path);
-    copyFile(found.fs, found.node, out, loader.context);
-    out.end();
+    await copyFile(found.fs, found.node, out, loader.context);
+    await out.end();
     if (ramdisk) {
       const second = new ChunkWriter(outputs.ramdisk.fd, outputs.ramdisk.path);
-      copyInitrds(initrds, second, loader.context);
-      second.end();
+      await copyInitrds(initrds, second, loader.context);
+      await second.end();
     }
   } catch (error) {
     if (error instanceof GuestError) error.where.unshift(decision.where);

@@ -1,7 +1,8 @@
 /**
  * dist/make-cache.js: makes the code cache (launcher.ts) for the Node that runs it. To be run once, by the build and after
- * an installation, by whoever may write in its folder. A child boots the small disk beside it, so that the functions
- * that a boot needs are compiled; what V8 then has is written.
+ * an installation, by whoever may write in its folder. A child boots the small disks beside it (a FAT first, as most
+ * guests have an EFI system partition), so that the functions that a boot needs are compiled; what V8 then has is
+ * written. Of the chunks that no boot of these disks needs, what runs when they are loaded.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -20,14 +21,16 @@ import { gunzipSync } from 'node:zlib';
 type Launcher = typeof import('./launcher');
 
 /** In the child: boots, then sends `[name length, name, data length, data]` for each script through descriptor 3. */
-async function warm(disk: string, directory: string): Promise<void> {
+async function warm(directory: string, disks: readonly string[]): Promise<void> {
   const { load, loaded } = require('./nodegrub.js') as Launcher;
   const core = load('core.js') as { main(argv: readonly string[], program: string): Promise<number> };
   const status = await core.main(
-    ['-q', '--output=/dev/null', '--output-format=simple0', `--output-directory=${directory}`, disk],
+    ['-q', '--output=/dev/null', '--output-format=simple0', `--output-directory=${directory}`, ...disks],
     'nodegrub',
   );
-  if (status !== 0) throw new Error(`the boot of ${disk} ended with status ${status}`);
+  if (status !== 0) throw new Error(`the boot of ${disks} ended with status ${status}`);
+  for (const name of readdirSync(__dirname))
+    if (/-.*\.js$/.test(name) && !name.startsWith('make-')) load(name);
   for (const [name, { script }] of loaded) {
     const data = script!.createCachedData();
     const head = Buffer.from(`${name}\n${data.length}\n`);
@@ -39,10 +42,14 @@ async function warm(disk: string, directory: string): Promise<void> {
 function make(): void {
   const work = mkdtempSync(join(tmpdir(), 'nodegrub-cache-'));
   try {
-    const disk = join(work, 'disk.img');
-    writeFileSync(disk, gunzipSync(readFileSync(join(__dirname, 'warm.img.gz'))));
-    for (const name of readdirSync(__dirname)) if (name.endsWith('.cache')) rmSync(join(__dirname, name));
-    const child = spawnSync(process.execPath, [__filename, '--child', disk, work], {
+    const disks: string[] = [];
+    for (const name of readdirSync(__dirname).sort()) {
+      if (name.endsWith('.cache')) rmSync(join(__dirname, name));
+      if (!name.startsWith('warm-')) continue;
+      disks.push(join(work, name));
+      writeFileSync(join(work, name), gunzipSync(readFileSync(join(__dirname, name))));
+    }
+    const child = spawnSync(process.execPath, [__filename, '--child', work, ...disks], {
       stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
       env: {},
       maxBuffer: 64 * 1024 * 1024,
@@ -65,7 +72,7 @@ function make(): void {
 }
 
 if (process.argv[2] === '--child') {
-  warm(process.argv[3] ?? '', process.argv[4] ?? '').catch((error) => {
+  warm(process.argv[3] ?? '', process.argv.slice(4)).catch((error) => {
     console.error(error);
     process.exitCode = 1;
   });

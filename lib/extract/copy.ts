@@ -1,10 +1,12 @@
 /**
- * Guest files → descriptors. A synchronous loop of 256-KiB reads and writes (measured: 31 ms per 100 MB, `cp` 37);
- * holes stay holes.
+ * Guest files → descriptors, in chunks of 256 KiB; holes stay holes.
+ *
+ * Reading is synchronous, writing goes through one thread of libuv's pool, so that both processors of a small dom0 copy:
+ * 39 MB to a tmpfs took 21 ms with one, 15 with two (a boot takes 60).
  */
-import { ftruncateSync } from 'node:fs';
+import { ftruncateSync, write } from 'node:fs';
 import type { Context } from '../bytes/budget';
-import { corrupt, hostError, limit } from '../bytes/errors';
+import { corrupt, type GuestError, hostError, limit } from '../bytes/errors';
 import { LIMITS } from '../bytes/limits';
 import { fileExtents } from '../fs/file';
 import type { Extent, FileSystem, FsNode } from '../fs/types';
@@ -13,14 +15,23 @@ import type { BlockSource } from '../source/types';
 
 const CHUNK = 256 * 1024;
 
-/** Collects bytes until a chunk is full, and writes chunks at their place. Skipped ranges become holes. */
+/** Chunks that are being filled or written at a time: one more than two, so that neither side waits for the other. */
+const BUFFERS = 3;
+
+/**
+ * Collects bytes until a chunk is full, and writes chunks at their place. Skipped ranges become holes.
+ * An error of the host's is thrown by the next call that waits.
+ */
 export class ChunkWriter {
-  readonly #buffer = Buffer.allocUnsafeSlow(CHUNK);
+  #buffer: Buffer = Buffer.allocUnsafeSlow(CHUNK);
+  readonly #free: Buffer[] = [];
+  #buffers = 1;
+  #writing = 0;
+  #failure: GuestError | undefined;
+  #wake: (() => void) | undefined;
   #fill = 0;
   /** Place in the output where the buffer's first byte goes. */
   #start = 0;
-  /** Bytes that were written to disk, holes not counted. */
-  written = 0;
 
   constructor(
     readonly fd: number,
@@ -32,21 +43,21 @@ export class ChunkWriter {
     return this.#start + this.#fill;
   }
 
-  /** Room in the buffer, at least one byte. */
-  room(): number {
-    if (this.#fill === CHUNK) this.flush();
+  /** Room in the buffer; when there is none, `await flush()`. */
+  get room(): number {
     return CHUNK - this.#fill;
   }
 
-  /** Lets `fill` put exactly `length` (at most `room()`) bytes straight into the buffer. */
+  /** Lets `fill` put exactly `length` (at most `room`) bytes straight into the buffer. */
   fillWith(length: number, fill: (into: Buffer) => void): void {
     fill(this.#buffer.subarray(this.#fill, this.#fill + length));
     this.#fill += length;
   }
 
-  bytes(data: Uint8Array): void {
+  async bytes(data: Uint8Array): Promise<void> {
     for (let at = 0; at < data.length; ) {
-      const count = Math.min(this.room(), data.length - at);
+      if (this.room === 0) await this.flush();
+      const count = Math.min(this.room, data.length - at);
       const part = data.subarray(at, at + count);
       this.fillWith(count, (into) => into.set(part));
       at += count;
@@ -54,32 +65,61 @@ export class ChunkWriter {
   }
 
   /** Zeros: a few are written, many are left out. */
-  zeros(length: number): void {
-    if (length <= 4096 && length <= this.room()) {
+  async zeros(length: number): Promise<void> {
+    if (length <= 4096 && length <= this.room) {
       this.fillWith(length, (into) => into.fill(0));
       return;
     }
-    this.flush();
+    await this.flush();
     this.#start += length;
   }
 
-  flush(): void {
-    if (this.#fill > 0) {
-      writeAll(
-        this.fd,
-        this.#fill === CHUNK ? this.#buffer : this.#buffer.subarray(0, this.#fill),
-        this.what,
-        this.#start,
-      );
-      this.written += this.#fill;
-    }
+  /** Starts the write of what there is, and waits until there is a buffer again. @throws GuestError `io` */
+  async flush(): Promise<void> {
+    if (this.#fill === 0) return;
+    this.#write(this.#buffer, this.#fill, this.#start);
     this.#start += this.#fill;
     this.#fill = 0;
+    if (this.#free.length === 0 && this.#buffers < BUFFERS) {
+      this.#buffers++;
+      this.#free.push(Buffer.allocUnsafeSlow(CHUNK));
+    }
+    while (this.#free.length === 0) await this.#change();
+    if (this.#failure) throw this.#failure;
+    this.#buffer = this.#free.pop()!;
   }
 
-  /** Writes what is left; a hole at the end becomes real size. */
-  end(): void {
-    this.flush();
+  #change(): Promise<void> {
+    return new Promise((done) => {
+      this.#wake = done;
+    });
+  }
+
+  #write(buffer: Buffer, length: number, place: number): void {
+    this.#writing++;
+    const go = (from: number): void => {
+      write(this.fd, buffer, from, length - from, place + from, (error, count) => {
+        if (error?.code === 'EINTR' || error?.code === 'EAGAIN') return go(from);
+        if (!error && from + count < length) return go(from + count);
+        if (error) this.#failure ??= hostError(`cannot write ${this.what}`, error);
+        this.#writing--;
+        this.#free.push(buffer);
+        this.#wake?.();
+      });
+    };
+    go(0);
+  }
+
+  /** Writes what is left; a hole at the end becomes real size. @throws GuestError `io` */
+  async end(): Promise<void> {
+    if (this.#writing === 0 && this.#fill > 0) {
+      // All of a small file: no thread is woken for it.
+      writeAll(this.fd, this.#buffer.subarray(0, this.#fill), this.what, this.#start);
+      this.#start += this.#fill;
+      this.#fill = 0;
+    } else await this.flush();
+    while (this.#writing > 0) await this.#change();
+    if (this.#failure) throw this.#failure;
     try {
       ftruncateSync(this.fd, this.#start);
     } catch (error) {
@@ -122,7 +162,7 @@ const AHEAD = 64;
  * Appends a guest file to the writer.
  * @throws GuestError what the filesystem says of the file, `limit` when it is too large, `io` when the host cannot write
  */
-export function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, ctx: Context): void {
+export async function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, ctx: Context): Promise<void> {
   if (out.position + node.size > LIMITS.payloadBytes)
     throw limit(`file of ${node.size} bytes, at most ${LIMITS.payloadBytes} are copied`);
   const window = new Window();
@@ -140,13 +180,13 @@ export function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, ctx: Co
     const length = Math.min(extent.length, node.size - extent.offset);
     switch (extent.kind) {
       case 'hole':
-        out.zeros(length);
+        await out.zeros(length);
         break;
       case 'inline':
-        out.bytes(exactly(extent.bytes, length, node));
+        await out.bytes(exactly(extent.bytes, length, node));
         break;
       case 'packed':
-        out.bytes(exactly(extent.unpack(), length, node));
+        await out.bytes(exactly(extent.unpack(), length, node));
         break;
       case 'data': {
         if (length < SHORT && !window.covers(extent.source, extent.at, length)) {
@@ -154,7 +194,8 @@ export function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, ctx: Co
           if (wanted > length) window.load(extent.source, extent.at, wanted);
         }
         for (let done = 0; done < length; ) {
-          const count = Math.min(out.room(), length - done);
+          if (out.room === 0) await out.flush();
+          const count = Math.min(out.room, length - done);
           const at = extent.at + done;
           if (window.covers(extent.source, at, count)) out.fillWith(count, (into) => window.copy(at, into));
           else out.fillWith(count, (into) => extent.source.read(at, into));

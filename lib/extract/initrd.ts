@@ -20,13 +20,17 @@ function cpioHeader(name: ByteString, mode: number, size: number): Buffer {
 }
 
 /** Copies all parts. @throws GuestError */
-export function copyInitrds(parts: readonly InitrdPart[], out: ChunkWriter, ctx: Context): void {
+export async function copyInitrds(
+  parts: readonly InitrdPart[],
+  out: ChunkWriter,
+  ctx: Context,
+): Promise<void> {
   let archive = false;
   const directories = new Set<string>();
   const pad = () => out.zeros(align4(out.position));
-  const trailer = () => {
-    pad();
-    out.bytes(cpioHeader('TRAILER!!!', 0, 0));
+  const trailer = async () => {
+    await pad();
+    await out.bytes(cpioHeader('TRAILER!!!', 0, 0));
     archive = false;
     directories.clear();
   };
@@ -34,7 +38,7 @@ export function copyInitrds(parts: readonly InitrdPart[], out: ChunkWriter, ctx:
     const found = part.file.found;
     if (!found) throw notFound(part.file.problem ?? `${printable(part.file.path)}: not found`);
     if (found.node.kind !== 'file') throw corrupt(`${printable(part.file.path)} is not a regular file`);
-    pad();
+    await pad();
     if (part.newcName !== undefined) {
       const name = part.newcName.replace(/^\/+/, '');
       if (found.node.size > 0xffffffff)
@@ -43,15 +47,15 @@ export function copyInitrds(parts: readonly InitrdPart[], out: ChunkWriter, ctx:
         const directory = name.slice(0, slash);
         if (directory === '' || directories.has(directory)) continue;
         directories.add(directory);
-        out.bytes(cpioHeader(directory, 0o040777, 0));
+        await out.bytes(cpioHeader(directory, 0o040777, 0));
       }
-      out.bytes(cpioHeader(name, 0o100777, found.node.size));
+      await out.bytes(cpioHeader(name, 0o100777, found.node.size));
       archive = true;
     } else if (archive) {
-      trailer();
-      pad();
+      await trailer();
+      await pad();
     }
-    copyFile(found.fs, found.node, out, ctx);
+    await copyFile(found.fs, found.node, out, ctx);
   }
-  if (archive) trailer();
+  if (archive) await trailer();
 }

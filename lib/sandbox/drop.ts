@@ -1,22 +1,17 @@
 /** Giving up root before the first guest byte is parsed. */
-import { closeSync, openSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { GuestError, hostError } from '../bytes/errors';
 
 /** Debian's, Red Hat's and SUSE's `nobody`/`nogroup`. The name service is not asked: it may block or load plugins. */
 export const NOBODY = 65534;
 
-/** The chunks are loaded after the drop: can that user read them? */
-function readableFor(uid: number, gid: number, file: string): boolean {
-  process.setegid?.(gid);
-  process.seteuid?.(uid);
-  try {
-    closeSync(openSync(file, 'r'));
-    return true;
-  } catch {
-    return false;
-  } finally {
-    process.seteuid?.(0);
-    process.setegid?.(0);
+/** The chunks are loaded after the drop: can every user read them? (An owner's or a group's right does not count.) */
+function readableForAll(file: string): boolean {
+  if ((statSync(file).mode & 0o004) === 0) return false;
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o001) === 0) return false;
+    if (folder === dirname(folder)) return true;
   }
 }
 
@@ -30,7 +25,7 @@ export function dropPrivileges(uid: number, program: string): string {
   if (process.getuid?.() !== 0) return 'not root';
   try {
     process.setgroups?.([]);
-    if (!readableFor(uid, uid, __filename)) {
+    if (!readableForAll(__filename)) {
       const chunks = readdirSync(program).filter(
         (name) => /-.*\.js$/.test(name) && !name.startsWith('make-'),
       );

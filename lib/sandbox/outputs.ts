@@ -5,7 +5,7 @@
  * loop or a long copy at once, and no privilege is needed to clean up: after a permanent drop nothing of ours may unlink
  * in libxl's 0600 root directory (DESIGN: "The privilege boundary", way (a)).
  */
-import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { constants, fstat, fstatSync, ftruncateSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { GuestError, hostError } from '../bytes/errors';
 import { Janitor } from './janitor';
@@ -82,6 +82,9 @@ export class Outputs {
     // Never another's file: should one of that name exist, it is not ours to remove.
     this.kernel = this.#make(paths[0]!, [0, 1]);
     this.ramdisk = this.#make(paths[1]!, [1]);
+    // The thread that copy.ts writes with is started here, while root's process limits hold: libuv aborts without it.
+    process.env.UV_THREADPOOL_SIZE = '1';
+    fstat(this.kernel.fd, () => {});
   }
 
   /** A new file, mode 0600, never through a link. */
@@ -95,12 +98,11 @@ export class Outputs {
   }
 
   /**
-   * Ends the helper, and waits for it where it has something to remove.
+   * Ends the helper, and waits for it where it has something to remove. The descriptors are left to the process's end: a
+   * write may still be under way after a failure.
    * @param keep what the toolstack was told of; everything else is removed
    */
   async end(keep: 'nothing' | 'kernel' | 'both'): Promise<void> {
-    closeSync(this.kernel.fd);
-    closeSync(this.ramdisk.fd);
     const all = Array.from({ length: this.#files }, (_, n) => n);
     this.#janitor.release(keep === 'nothing' ? [] : keep === 'kernel' ? all.filter((n) => n !== 1) : all);
     if (keep === 'both') this.#janitor.leave();

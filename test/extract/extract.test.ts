@@ -15,12 +15,12 @@ import { context } from '../support';
 const dir = mkdtempSync(join(tmpdir(), 'nodegrub-extract-'));
 t.teardown(() => rmSync(dir, { recursive: true }));
 
-function written(fill: (out: ChunkWriter) => void): Buffer {
+async function written(fill: (out: ChunkWriter) => Promise<void>): Promise<Buffer> {
   const path = join(dir, 'out');
   const fd = openSync(path, 'w');
   const out = new ChunkWriter(fd, path);
-  fill(out);
-  out.end();
+  await fill(out);
+  await out.end();
   closeSync(fd);
   return readFileSync(path);
 }
@@ -53,7 +53,7 @@ t.test('fragments in any order are put together, in few reads', async (t) => {
         yield { kind: 'data', offset: i * piece, length: piece, source, at: place(i) } as Extent;
     }),
   });
-  const got = written((out) => copyFile(fs, walk(fs, '/f'), out, context()));
+  const got = await written((out) => copyFile(fs, walk(fs, '/f'), out, context()));
   t.equal(sha(got), sha(expected));
   t.ok(source.reads < count / 10, `${source.reads} reads for ${count} fragments`);
 });
@@ -67,7 +67,7 @@ t.test('holes stay holes', async (t) => {
       yield { kind: 'data', offset: 1024 * 1024, length: 8192, source, at: 0 };
     }),
   });
-  const got = written((out) => copyFile(fs, walk(fs, '/f'), out, context()));
+  const got = await written((out) => copyFile(fs, walk(fs, '/f'), out, context()));
   const expected = Buffer.alloc(size);
   data.copy(expected, 1024 * 1024);
   t.equal(sha(got), sha(expected));
@@ -80,13 +80,15 @@ t.test('a driver’s lie is an error', async (t) => {
     const fs = new MemoryFs({ f: extentFile(200, () => extents) });
     return () => written((out) => copyFile(fs, walk(fs, '/f'), out, context()));
   };
-  t.throws(
+  await t.rejects(
     lying([{ kind: 'data', offset: 0, length: 200, source, at: 0 }]),
     { code: 'corrupt' },
     'beyond the disk',
   );
-  t.throws(lying([{ kind: 'inline', offset: 0, length: 200, bytes: Buffer.alloc(10) }]), { code: 'corrupt' });
-  t.throws(
+  await t.rejects(lying([{ kind: 'inline', offset: 0, length: 200, bytes: Buffer.alloc(10) }]), {
+    code: 'corrupt',
+  });
+  await t.rejects(
     lying([
       { kind: 'data', offset: 50, length: 50, source, at: 0 },
       { kind: 'data', offset: 0, length: 50, source, at: 0 },
@@ -95,7 +97,9 @@ t.test('a driver’s lie is an error', async (t) => {
     'backwards',
   );
   const huge = new MemoryFs({ f: extentFile(2 ** 45, () => []) });
-  t.throws(() => written((out) => copyFile(huge, walk(huge, '/f'), out, context())), { code: 'limit' });
+  await t.rejects(() => written((out) => copyFile(huge, walk(huge, '/f'), out, context())), {
+    code: 'limit',
+  });
 });
 
 t.test('initrds: four-byte alignment and newc wrapping', async (t) => {
@@ -105,15 +109,15 @@ t.test('initrds: four-byte alignment and newc wrapping', async (t) => {
     ...(newcName === undefined ? {} : { newcName }),
   });
   t.equal(
-    written((o) => copyInitrds([part('a')], o, context())).toString(),
+    (await written((o) => copyInitrds([part('a')], o, context()))).toString(),
     'AAAAA',
     'one is copied as it is',
   );
   t.equal(
-    written((o) => copyInitrds([part('a'), part('b'), part('c')], o, context())).toString(),
+    (await written((o) => copyInitrds([part('a'), part('b'), part('c')], o, context()))).toString(),
     'AAAAA\0\0\0BBBBC',
   );
-  const archive = written((o) =>
+  const archive = await written((o) =>
     copyInitrds([part('a', '/etc/conf/a'), part('b', 'etc/b'), part('c')], o, context()),
   );
   t.ok(archive.subarray(0, archive.length - 1).length % 4 === 0 && archive.toString('latin1').endsWith('C'));
