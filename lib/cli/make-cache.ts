@@ -49,13 +49,13 @@ function make(): void {
       disks.push(join(work, name));
       writeFileSync(join(work, name), gunzipSync(readFileSync(join(__dirname, name))));
     }
-    const child = spawnSync(process.execPath, [__filename, '--child', work, ...disks], {
-      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+    const child = spawnSync(process.execPath, [...process.execArgv, __filename, '--child', work, ...disks], {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       env: {},
       maxBuffer: 64 * 1024 * 1024,
     });
     const sent = child.output?.[3] as unknown as Buffer | undefined;
-    if (child.status !== 0 || !sent) throw new Error('the child failed');
+    if (child.status !== 0 || !sent) throw new Error(`the child failed: ${child.stderr}`);
     for (let at = 0; at < sent.length; ) {
       const nameEnd = sent.indexOf(10, at);
       const sizeEnd = sent.indexOf(10, nameEnd + 1);

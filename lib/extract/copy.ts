@@ -1,5 +1,5 @@
 /**
- * Guest files → descriptors, in chunks of 256 KiB; holes stay holes.
+ * Guest files → descriptors, in chunks of 1 MiB; holes stay holes.
  *
  * Reading is synchronous, writing goes through one thread of libuv's pool, so that both processors of a small dom0 copy:
  * 39 MB to a tmpfs took 21 ms with one, 15 with two (a boot takes 60).
@@ -11,9 +11,10 @@ import { LIMITS } from '../bytes/limits';
 import { fileExtents } from '../fs/file';
 import type { Extent, FileSystem, FsNode } from '../fs/types';
 import { writeAll } from '../output/write';
-import type { BlockSource } from '../source/types';
+import { type BlockSource, readOnce } from '../source/types';
 
-const CHUNK = 256 * 1024;
+/** Waking the thread costs 70 µs on a virtual machine: not smaller. Three of them are held: not larger. */
+const CHUNK = 1024 * 1024;
 
 /** Chunks that are being filled or written at a time: one more than two, so that neither side waits for the other. */
 const BUFFERS = 3;
@@ -128,7 +129,17 @@ export class ChunkWriter {
   }
 }
 
-/** A read-ahead window over fragments that lie close together on the disk. */
+/**
+ * Fragments that lie closer together than this are read at once, the gap with them: a read of its own costs 3 µs, as much
+ * as copying some 8 KiB. (Measured on 5,000 fragments of 8 KiB with gaps of 8 KiB: 16 ms one by one, 19 together.)
+ */
+const GAP = 4096;
+/** Bytes that are read at once at most. */
+const WINDOW = 256 * 1024;
+/** Extents looked at ahead of the one that is copied. */
+const AHEAD = 64;
+
+/** A stretch of the disk that holds several fragments. */
 class Window {
   #bytes: Buffer | undefined;
   #source: BlockSource | undefined;
@@ -140,9 +151,9 @@ class Window {
   }
 
   load(source: BlockSource, at: number, length: number): void {
-    this.#bytes ??= Buffer.allocUnsafeSlow(CHUNK);
+    this.#bytes ??= Buffer.allocUnsafeSlow(WINDOW);
     this.#source = undefined;
-    source.read(at, this.#bytes.subarray(0, length));
+    readOnce(source, at, this.#bytes.subarray(0, length));
     this.#source = source;
     this.#at = at;
     this.#length = length;
@@ -152,11 +163,6 @@ class Window {
     this.#bytes!.copy(into, 0, at - this.#at, at - this.#at + into.length);
   }
 }
-
-/** Extents shorter than this are worth reading together with their neighbours. */
-const SHORT = 64 * 1024;
-/** Extents looked at ahead of the one that is copied. */
-const AHEAD = 64;
 
 /**
  * Appends a guest file to the writer.
@@ -189,8 +195,8 @@ export async function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, c
         await out.bytes(exactly(extent.unpack(), length, node));
         break;
       case 'data': {
-        if (length < SHORT && !window.covers(extent.source, extent.at, length)) {
-          const wanted = worthReading(extent.source, extent.at, length, queue);
+        if (!window.covers(extent.source, extent.at, length)) {
+          const wanted = stretch(extent.source, extent.at, length, queue);
           if (wanted > length) window.load(extent.source, extent.at, wanted);
         }
         for (let done = 0; done < length; ) {
@@ -198,7 +204,7 @@ export async function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, c
           const count = Math.min(out.room, length - done);
           const at = extent.at + done;
           if (window.covers(extent.source, at, count)) out.fillWith(count, (into) => window.copy(at, into));
-          else out.fillWith(count, (into) => extent.source.read(at, into));
+          else out.fillWith(count, (into) => readOnce(extent.source, at, into));
           done += count;
         }
       }
@@ -212,20 +218,13 @@ function exactly(bytes: Uint8Array, length: number, node: FsNode): Uint8Array {
   return bytes.subarray(0, length);
 }
 
-/**
- * How many bytes from `at` to read at once: up to the end of the last coming extent that lies inside one chunk, as
- * long as at least a quarter of what is read is wanted.
- */
-function worthReading(source: BlockSource, at: number, length: number, coming: readonly Extent[]): number {
-  let useful = length;
-  let best = length;
+/** How many bytes from `at` to read at once: to the end of the last coming fragment that follows without a large gap. */
+function stretch(source: BlockSource, at: number, length: number, coming: readonly Extent[]): number {
+  let end = at + length;
   for (const next of coming) {
-    if (next.kind !== 'data') continue;
-    if (next.source !== source || next.at < at || next.length >= SHORT) break;
-    const end = next.at + next.length - at;
-    if (end > CHUNK) break;
-    useful += next.length;
-    if (useful * 4 >= end && end > best) best = end;
+    if (next.kind !== 'data' || next.source !== source) break;
+    if (next.at < end || next.at > end + GAP || next.at + next.length > at + WINDOW) break;
+    end = next.at + next.length;
   }
-  return best;
+  return end - at;
 }

@@ -43,6 +43,11 @@ export class CacheSource implements BlockSource {
     }
   }
 
+  readOnce(at: number, into: Uint8Array): void {
+    checkRange(this, at, into.length);
+    this.parent.read(at, into);
+  }
+
   /** Undefined when the host cannot read all of the page. */
   #page(index: number): Buffer | undefined {
     const found = this.#pages.get(index);

@@ -16,6 +16,14 @@ export interface BlockSource {
    * @throws GuestError `corrupt` beyond the end, `io` when the host cannot read
    */
   read(at: number, into: Uint8Array): void;
+  /** `read`, for bytes that nobody will want again: no cache keeps them. Absent where there is nothing to go past. */
+  readOnce?(at: number, into: Uint8Array): void;
+}
+
+/** `source.readOnce`, or `read` where there is none. */
+export function readOnce(source: BlockSource, at: number, into: Uint8Array): void {
+  if (source.readOnce) source.readOnce(at, into);
+  else source.read(at, into);
 }
 
 /** @throws GuestError `corrupt` when [at, at+length) is not inside the source */
@@ -59,6 +67,11 @@ export class SliceSource implements BlockSource {
   read(at: number, into: Uint8Array): void {
     checkRange(this, at, into.length);
     this.parent.read(this.start + at, into);
+  }
+
+  readOnce(at: number, into: Uint8Array): void {
+    checkRange(this, at, into.length);
+    readOnce(this.parent, this.start + at, into);
   }
 }
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { GuestError } from '../../lib/bytes/errors';
 import { CacheSource } from '../../lib/source/cache';
-import { type BlockSource, MemorySource } from '../../lib/source/types';
+import { type BlockSource, MemorySource, readOnce, SliceSource } from '../../lib/source/types';
 import { counting } from '../sources';
 
 const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7) ^ (i >> 8)));
@@ -29,6 +29,18 @@ t.test('small reads share pages, large ones go past', async (t) => {
   at(cache, 299_999, 1);
   t.equal(disk.reads, reads, 'from memory');
   t.throws(() => at(cache, 299_999, 2), { code: 'corrupt' });
+});
+
+t.test('what is read once is not kept', async (t) => {
+  const disk = counting(new MemorySource(bytes, 'disk'));
+  const part = new SliceSource(new CacheSource(disk), 1000, 200_000, 'part');
+  const into = Buffer.alloc(50);
+  for (let i = 0; i < 2; i++) readOnce(part, 10, into);
+  t.same(into, bytes.subarray(1010, 1060));
+  t.same([disk.reads, disk.bytesRead], [2, 100]);
+  t.throws(() => readOnce(part, 199_960, into), { code: 'corrupt' });
+  readOnce(disk, 5, into);
+  t.same(into, bytes.subarray(5, 55), 'a source without a cache');
 });
 
 t.test('old pages make room', async (t) => {
