@@ -2,6 +2,7 @@
 import type { Context } from '../bytes/budget';
 import { GuestError, notFound } from '../bytes/errors';
 import { type ByteString, fromBytes, printable } from '../bytes/text';
+import { CachedFileSystem } from '../fs/cached';
 import { readWhole } from '../fs/file';
 import type { FileSystem, FsNode } from '../fs/types';
 import { walk } from '../fs/walk';
@@ -143,7 +144,8 @@ export class Guest {
             }
           };
           try {
-            opened = { fs: guest.#parts.openFileSystem(source, guest.#ctx, others) };
+            const fs = guest.#parts.openFileSystem(source, guest.#ctx, others);
+            opened = { fs: fs && new CachedFileSystem(fs) };
           } catch (error) {
             if (!(error instanceof GuestError)) throw error;
             opened = { error };
