@@ -15,7 +15,7 @@ import {
   shortName,
   volumeLabel,
 } from './boot/discover';
-import { Guest, type GuestParts } from './boot/guest';
+import { Guest, type GuestParts, payload } from './boot/guest';
 import type { BootContext, BootDialect, BootMenu, BootTarget, ConfigFile } from './boot/model';
 import { Budget, type Context } from './bytes/budget';
 import { GuestError } from './bytes/errors';
@@ -119,8 +119,8 @@ export class Bootloader {
         const whole = volume === disk.whole && disk.partitions.length > 0;
         const fs = readableFileSystem(volume, whole ? () => {} : this.#note);
         if (!fs) continue;
-        const file = this.guest.file(slash(kernel), volume);
-        const initrd = ramdisk === undefined ? undefined : this.guest.file(slash(ramdisk), volume);
+        const file = payload(this.guest.file(slash(kernel), volume), true);
+        const initrd = ramdisk === undefined ? undefined : payload(this.guest.file(slash(ramdisk), volume));
         const problem = file.problem ?? initrd?.problem ?? null;
         const where = volumeLabel(volume, fs);
         if (problem !== null) {

@@ -56,6 +56,15 @@ export function splitDevice(name: ByteString): { device: ByteString | undefined;
   return { device: name.slice(1, end), path: name.slice(end + 1) };
 }
 
+/** The file as something to load: a problem where it is no regular file or, for a kernel, holds nothing. */
+export function payload(file: GuestFile, kernel = false): GuestFile {
+  const node = file.found?.node;
+  const problem =
+    node && (node.kind !== 'file' ? 'not a regular file' : kernel && node.size === 0 ? 'empty file' : '');
+  if (!problem) return file;
+  return { volume: file.volume, path: file.path, problem: `${printable(file.path)}: ${problem}` };
+}
+
 /** `xvda`, `sda`, `hda`, `vda` … → 0; `xvdb` → 1. */
 const LINUX_DISK = /^(?:\/dev\/)?(?:xvd|sd|hd|vd|ubd)([a-z])(\d*)$/;
 

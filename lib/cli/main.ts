@@ -10,6 +10,7 @@ import { copyInitrds } from '../extract/initrd';
 import { formatResult, type Result } from '../output/format';
 import { writeAll } from '../output/write';
 import { dropPrivileges, NOBODY } from '../sandbox/drop';
+import { Janitor } from '../sandbox/janitor';
 import { Outputs, openResult, outputDirectory } from '../sandbox/outputs';
 import { openDisk } from '../source/file';
 import { type BlockSource, SliceSource } from '../source/types';
@@ -79,7 +80,10 @@ async function run(options: Options): Promise<number> {
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
   const result = openResult(options.output);
   const outputs = boots ? new Outputs(directory, result.created ? [result.path] : []) : undefined;
+  // A result file of ours goes after a failure of anything else, too.
+  const janitor = !boots && result.created ? new Janitor([result.path]) : undefined;
   let keep: 'nothing' | 'kernel' | 'both' = 'nothing';
+  let good = false;
   try {
     const force = drop(options);
     if (options.debug) log(`nodegrub ${VERSION}, node ${process.version}, ${force}`);
@@ -93,7 +97,11 @@ async function run(options: Options): Promise<number> {
       say: log,
     };
     const loader = new Bootloader(request);
-    if (options.action === 'list') return list(loader, options, result.fd);
+    if (options.action === 'list') {
+      const status = list(loader, options, result.fd);
+      good = status === 0;
+      return status;
+    }
     const decision = decide(loader, options);
     if (!decision) {
       for (const line of reports().failureLines(
@@ -112,6 +120,7 @@ async function run(options: Options): Promise<number> {
       );
     if (!outputs) {
       writeAll(result.fd, describe(decision, args, options), 'the result');
+      good = true;
       return 0;
     }
     const printed = await extract(decision, args, options, outputs, loader);
@@ -121,7 +130,8 @@ async function run(options: Options): Promise<number> {
     return 0;
   } finally {
     await outputs?.end(keep);
-    if (!outputs && result.fd > 2) closeSync(result.fd);
+    janitor?.release(good ? [0] : []);
+    await janitor?.gone;
   }
 }
 

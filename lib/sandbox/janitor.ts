@@ -55,7 +55,11 @@ function spawnByBinding(args: string[]): Helper | undefined {
     return {
       gone,
       send(words) {
-        if (words !== '') writeSync(pipe.fd, words);
+        try {
+          if (words !== '') writeSync(pipe.fd, words);
+        } catch {
+          // Somebody has killed it: then it removes nothing either.
+        }
         pipe.close();
       },
       leave: () => child.unref(),

@@ -199,9 +199,15 @@ t.test('a failure says why, on its last line once, and leaves nothing', async (t
   t.match(fails(join(dir, 'absent')), /ENOENT|no such file/i);
   t.match(fails(dir), /director/);
   t.match(fails(EXAMPLE, `--output-directory=${join(dir, 'no')}`), /output-directory/);
-  t.match(fails(diskWith(entry('A', 'linux /boot'))), /\/boot/, 'a directory is no kernel');
+  t.match(
+    fails(diskWith(entry('A', 'linux /boot'))),
+    /\/boot: not a regular file/,
+    'a directory is no kernel',
+  );
+  t.match(fails(EXAMPLE, '--kernel=/boot'), /\/boot: not a regular file/);
   const created = join(dir, 'created-result');
   fails(blank, `--output=${created}`);
+  fails(blank, '-n', `--output=${created}`);
   t.notOk(readdirSync(dir).includes('created-result'), 'a result file of ours is removed too');
 });
 

@@ -3,6 +3,7 @@ import { GuestError } from '../../bytes/errors';
 import { BUDGETS } from '../../bytes/limits';
 import { type ByteString, printable } from '../../bytes/text';
 import { defaultChoice } from '../choose';
+import { payload } from '../guest';
 import type { BootMenu, BootTarget, GuestFile, MenuEntry, Timeout } from '../model';
 import type { LoaderState, NewEntry } from './commands/types';
 import { type Interpreter, MenuShown, Stop } from './evaluate';
@@ -194,12 +195,13 @@ function target(machine: Interpreter, end: End): BootTarget {
   let { initrds } = loader;
   const missing = initrds.find((part) => part.file.problem !== undefined);
   const booted = end instanceof Stop ? end.how === 'boot' : !(end instanceof GuestError) && end.status === 0;
+  const unloadable = kernel && payload(kernel, true).problem;
   let problem: string | null = null;
   if (end instanceof GuestError) problem = end.describe();
   else if (end instanceof Stop && end.how !== 'boot') problem = `ends with ${end.how}`;
   else if (foreign !== undefined) problem = foreign;
   else if (!kernel) problem = 'no kernel is loaded';
-  else if (kernel.problem !== undefined) problem = kernel.problem;
+  else if (unloadable !== undefined) problem = unloadable;
   else if (missing && !booted) problem = `initrd ${place(missing.file)}`;
   else if (!booted && !(end instanceof Stop))
     problem = `its last command failed ($? is ${end.status}), so GRUB does not boot it`;

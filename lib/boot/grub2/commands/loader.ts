@@ -3,7 +3,7 @@
  * found or not, and looked at when the entry is booted.
  */
 import { type ByteString, printable } from '../../../bytes/text';
-import { splitDevice } from '../../guest';
+import { payload, splitDevice } from '../../guest';
 import type { GuestFile, InitrdPart } from '../../model';
 import { type CommandHandler, type CommandTable, GRUB_ERROR, type LoaderState, type Machine } from './types';
 
@@ -30,9 +30,7 @@ function loadable(machine: Machine, name: ByteString): GuestFile {
     const { device, path } = splitDevice(name);
     if (device !== undefined && path.startsWith('/')) file = machine.guest.file(path, machine.home);
   }
-  if (file.found && file.found.node.kind !== 'file')
-    return { volume: file.volume, path: file.path, problem: `${printable(file.path)}: not a regular file` };
-  return file;
+  return payload(file);
 }
 
 function reset(loader: LoaderState): void {
