@@ -1,6 +1,7 @@
 /** Every registered part explains itself and has a fixture and a malformed sample. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { drivers } from '../fsdrivers';
 import { dialects } from '../lib/boot';
@@ -22,11 +23,12 @@ function explained(t: Test, kind: string[], name: string): void {
   );
 }
 
+const startsWith = (prefix: string) => (f: string) =>
+  f.startsWith(`${prefix}-`) || f.startsWith(`${prefix}.`);
+
 function sampled(t: Test, prefix: string): void {
-  const mine = (f: string) => f.startsWith(`${prefix}-`) || f.startsWith(`${prefix}.`);
-  t.ok(files('fixtures', 'images').some(mine), `fixtures/images/${prefix}-*`);
-  t.ok(files('fixtures', 'malformed').some(mine), `fixtures/malformed/${prefix}-*`);
-  t.ok(files('fixtures', 'recipes').some(mine), `fixtures/recipes/${prefix}-*`);
+  for (const folder of ['images', 'malformed', 'recipes'])
+    t.ok(files('fixtures', folder).some(startsWith(prefix)), `fixtures/${folder}/${prefix}-*`);
 }
 
 t.test('filesystem drivers', async (t) => {
@@ -39,6 +41,8 @@ t.test('filesystem drivers', async (t) => {
 });
 
 t.test('partition tables', async (t) => {
+  const text = gunzipSync(readFileSync(join(ROOT, 'fixtures/images/partition-tables.json.gz'))).toString();
+  const layouts: { expected: { scheme: string } | null }[] = Object.values(JSON.parse(text));
   t.same(
     [...schemes.map((s) => s.scheme)].sort(),
     folders('lib', 'volume').sort(),
@@ -46,7 +50,11 @@ t.test('partition tables', async (t) => {
   );
   for (const { scheme } of schemes) {
     explained(t, ['lib', 'volume'], scheme);
-    sampled(t, scheme);
+    t.ok(files('fixtures', 'malformed').some(startsWith(scheme)), `fixtures/malformed/${scheme}-*`);
+    t.ok(
+      layouts.some((layout) => layout.expected?.scheme === scheme),
+      'a layout in partition-tables.json.gz',
+    );
   }
 });
 
