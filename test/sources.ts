@@ -18,5 +18,14 @@ export function counting(inner: BlockSource): CountingSource {
       this.bytesRead += into.length;
       inner.read(at, into);
     },
+    readMany(at, into) {
+      this.reads++;
+      let place = at;
+      for (const buffer of into) {
+        this.bytesRead += buffer.length;
+        inner.read(place, buffer);
+        place += buffer.length;
+      }
+    },
   };
 }

@@ -6,12 +6,13 @@ import {
   openSync,
   readFileSync,
   readSync,
+  readvSync,
   type Stats,
   statSync,
 } from 'node:fs';
 import { GuestError, hostError, unsupported } from '../bytes/errors';
 import { fromHost, printable } from '../bytes/text';
-import { type BlockSource, checkRange } from './types';
+import { type BlockSource, checkRange, totalLength } from './types';
 
 export interface DiskGeometry {
   /** Bytes. */
@@ -62,6 +63,26 @@ export class FileSource implements BlockSource {
       if (got === 0) throw new GuestError('io', `ends at byte ${at + done} of ${this.size}`, [this.label]);
       this.bytesRead += got;
       done += got;
+    }
+  }
+
+  readMany(at: number, into: readonly Uint8Array[]): void {
+    const length = totalLength(into);
+    checkRange(this, at, length);
+    this.reads++;
+    let got = 0;
+    try {
+      got = readvSync(this.fd, into, at);
+    } catch {
+      // Buffer by buffer below, where the error is told with its place.
+    }
+    if (got === length) this.bytesRead += got;
+    else {
+      let place = at;
+      for (const buffer of into) {
+        this.read(place, buffer);
+        place += buffer.length;
+      }
     }
   }
 

@@ -18,6 +18,8 @@ export interface BlockSource {
   read(at: number, into: Uint8Array): void;
   /** `read`, for bytes that nobody will want again: no cache keeps them. Absent where there is nothing to go past. */
   readOnce?(at: number, into: Uint8Array): void;
+  /** `readOnce` of one stretch, into one buffer after another. Absent where it would not be one call to the host. */
+  readMany?(at: number, into: readonly Uint8Array[]): void;
 }
 
 /** `source.readOnce`, or `read` where there is none. */
@@ -25,6 +27,22 @@ export function readOnce(source: BlockSource, at: number, into: Uint8Array): voi
   if (source.readOnce) source.readOnce(at, into);
   else source.read(at, into);
 }
+
+/** `source.readMany`, or a read a buffer where there is none. */
+export function readMany(source: BlockSource, at: number, into: readonly Uint8Array[]): void {
+  if (source.readMany) {
+    source.readMany(at, into);
+    return;
+  }
+  let place = at;
+  for (const buffer of into) {
+    readOnce(source, place, buffer);
+    place += buffer.length;
+  }
+}
+
+export const totalLength = (buffers: readonly Uint8Array[]): number =>
+  buffers.reduce((sum, buffer) => sum + buffer.length, 0);
 
 /** @throws GuestError `corrupt` when [at, at+length) is not inside the source */
 export function checkRange(source: BlockSource, at: number, length: number): void {
@@ -72,6 +90,11 @@ export class SliceSource implements BlockSource {
   readOnce(at: number, into: Uint8Array): void {
     checkRange(this, at, into.length);
     readOnce(this.parent, this.start + at, into);
+  }
+
+  readMany(at: number, into: readonly Uint8Array[]): void {
+    checkRange(this, at, totalLength(into));
+    readMany(this.parent, this.start + at, into);
   }
 }
 

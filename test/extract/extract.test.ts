@@ -3,11 +3,12 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { GuestError } from '../../lib/bytes/errors';
 import { ChunkWriter, copyFile } from '../../lib/extract/copy';
 import { copyInitrds } from '../../lib/extract/initrd';
 import type { Extent } from '../../lib/fs/types';
 import { walk } from '../../lib/fs/walk';
-import { MemorySource } from '../../lib/source/types';
+import { type BlockSource, MemorySource, readMany, totalLength } from '../../lib/source/types';
 import { extentFile, MemoryFs } from '../boot/memfs';
 import { type CountingSource, counting } from '../sources';
 import { context } from '../support';
@@ -56,6 +57,36 @@ t.test('fragments in any order are put together, in few reads', async (t) => {
   const got = await written((out) => copyFile(fs, walk(fs, '/f'), out, context()));
   t.equal(sha(got), sha(expected));
   t.ok(source.reads < count / 10, `${source.reads} reads for ${count} fragments`);
+});
+
+t.test('a bad sector between fragments does not matter', async (t) => {
+  const disk = noise(64 * 1024);
+  const inner = new MemorySource(disk, 'disk');
+  const fail = (at: number, length: number) => {
+    if (at < 9000 && at + length > 8500) throw new GuestError('io', 'EIO');
+  };
+  const source: BlockSource = {
+    label: 'disk',
+    size: inner.size,
+    sectorSize: 512,
+    read(at, into) {
+      fail(at, into.length);
+      inner.read(at, into);
+    },
+    readMany(at, into) {
+      fail(at, totalLength(into));
+      readMany(inner, at, into);
+    },
+  };
+  const places = [0, 4096, 12_288, 40_960];
+  const fs = new MemoryFs({
+    f: extentFile(16_384, function* () {
+      for (const [i, at] of places.entries())
+        yield { kind: 'data', offset: i * 4096, length: 4096, source, at };
+    }),
+  });
+  const got = await written((out) => copyFile(fs, walk(fs, '/f'), out, context()));
+  t.same(got, Buffer.concat(places.map((at) => disk.subarray(at, at + 4096))));
 });
 
 t.test('holes stay holes', async (t) => {

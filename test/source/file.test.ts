@@ -43,6 +43,22 @@ t.test('from a descriptor, with what was known before', (t) => {
   t.end();
 });
 
+t.test('one read into several buffers', (t) => {
+  const bytes = Buffer.from(Array.from({ length: 1000 }, (_, i) => i % 251));
+  writeFileSync(at('many.img'), bytes);
+  const disk = openDisk(at('many.img'));
+  const into = [Buffer.alloc(10), Buffer.alloc(0), Buffer.alloc(200), Buffer.alloc(1)];
+  disk.readMany(50, into);
+  t.same(Buffer.concat(into), bytes.subarray(50, 261));
+  t.same([disk.reads, disk.bytesRead], [1, 211]);
+  t.throws(() => disk.readMany(800, into), { code: 'corrupt' });
+  ftruncateSync(openSync(at('many.img'), 'r+'), 100);
+  t.throws(() => disk.readMany(50, into), { code: 'io' }, 'cut while it is open');
+  disk.close();
+  t.throws(() => disk.readMany(0, into), { code: 'io' });
+  t.end();
+});
+
 t.test('a file that is cut while it is open', (t) => {
   const fd = openSync(at('cut'), 'w+');
   ftruncateSync(fd, 4096);
