@@ -184,10 +184,7 @@ export class Bootloader {
     for (const { dialect, config } of discover(this.guest, dialects, this.#note)) {
       const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
       try {
-        const menu = dialect.evaluate(config, {
-          ...this.#ctx,
-          budget: this.#ctx.budget.child(BUDGETS.evaluation, printable(config.path)),
-        });
+        const menu = dialect.evaluate(config, this.#ctx);
         for (const warning of menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
         yield { dialect, config, menu };
       } catch (error) {

@@ -2,6 +2,7 @@
  * Which entry boots. CONTRACT, "Decisions": each component of a default between single `>` (`>>` is a literal `>`) is
  * an exact id, an exact title, or a number if the whole component is one, in this order.
  */
+import { LIMITS } from '../bytes/limits';
 import type { ByteString } from '../bytes/text';
 import { printable } from '../bytes/text';
 import type { BootMenu, MenuEntry } from './model';
@@ -104,18 +105,24 @@ export function namedChoice(menu: BootMenu, name: ByteString): Choice | undefine
 /**
  * All boot entries in file order, submenus entered depth-first and not themselves counted.
  * The place in this sequence is the `index` of `-l` and the number of `--entry`.
+ * Ends after LIMITS.menuEntries entries and submenus: submenus that make submenus have no end of their own.
  */
-export function* allChoices(
+export function allChoices(menu: BootMenu): Generator<Choice> {
+  return choicesIn(menu, [], [], { left: LIMITS.menuEntries });
+}
+
+function* choicesIn(
   menu: BootMenu,
-  path: number[] = [],
-  titles: ByteString[] = [],
+  path: readonly number[],
+  titles: readonly ByteString[],
+  count: { left: number },
 ): Generator<Choice> {
   if (path.length >= MAX_DEPTH) return;
-  for (let i = 0; i < menu.entries.length; i++) {
+  for (let i = 0; i < menu.entries.length && count.left-- > 0; i++) {
     const entry = menu.entries[i]!;
     const place = [...path, i];
     const names = [...titles, entry.title];
-    if (entry.open) yield* allChoices(entry.open(), place, names);
+    if (entry.open) yield* choicesIn(entry.open(), place, names, count);
     else yield { entry, path: place, titles: names };
   }
 }

@@ -94,6 +94,9 @@ export interface BootDialect {
   readonly paths: readonly ByteString[];
   /** Paths of pass 2 (stub places, EFI system partition …). */
   readonly furtherPaths: readonly ByteString[];
-  /** Evaluates the top level. @throws GuestError when nothing of it can be used */
+  /**
+   * Evaluates the top level, on a budget of its own; so does each entry that is resolved later.
+   * @throws GuestError when nothing of it can be used
+   */
   evaluate(config: ConfigFile, ctx: BootContext): BootMenu;
 }

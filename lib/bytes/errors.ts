@@ -47,8 +47,10 @@ export function within<T>(place: string, body: () => T): T {
   }
 }
 
-/** A host error (`ENOENT`, `EIO` …) as one short line. */
+/** A host error as one short line: `cannot write /x: no space left on device (ENOSPC)`. */
 export function hostError(action: string, error: unknown): GuestError {
-  const e = error as NodeJS.ErrnoException;
-  return new GuestError('io', `${action}: ${e.code ?? e.message}`);
+  const { code, message } = error as NodeJS.ErrnoException;
+  // Node: `ENOSPC: no space left on device, write`.
+  const words = /^[A-Z0-9]+: ([^,]+)/.exec(message)?.[1];
+  return new GuestError('io', `${action}: ${code && words ? `${words} (${code})` : (code ?? message)}`);
 }

@@ -71,6 +71,17 @@ t.test('fallback words and --entry', async (t) => {
   t.equal(requestedChoice(m, '99'), undefined);
 });
 
+t.test('submenus without end', async (t) => {
+  let opened = 0;
+  const endless = (): BootMenu => {
+    opened++;
+    return menu([entry('x'), ...Array.from({ length: 5 }, () => ({ ...entry('s'), open: endless }))]);
+  };
+  const count = [...allChoices(endless())].length;
+  t.ok(count > 10_000 && count <= 100_000, `${count} entries`);
+  t.ok(opened <= 100_001, `${opened} menus opened`);
+});
+
 t.test('parts of a default', async (t) => {
   t.same(splitDefault('a>b>>c>>>d'), ['a', 'b>c>', 'd']);
   t.same(splitDefault(''), ['']);
