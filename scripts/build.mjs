@@ -7,7 +7,16 @@
  * GuestError exist once and `instanceof` works across files.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -143,6 +152,8 @@ const alone = { ...common, external: ['./nodegrub.js'] };
 const banner = { js: '#!/usr/bin/env node' };
 await build({ ...alone, entryPoints: [join(root, 'lib/cli/launcher.ts')], outfile: nodegrub, banner });
 chmodSync(nodegrub, 0o755);
+// The name that an xl.cfg gives.
+symlinkSync('nodegrub.js', join(outdir, 'nodegrub'));
 const maker = join(outdir, 'make-cache.js');
 await build({ ...alone, entryPoints: [join(root, 'lib/cli/make-cache.ts')], outfile: maker });
 const images = join(root, 'fixtures/images');

@@ -78,7 +78,10 @@ t.test('what is no disk is refused, and nothing blocks', async (t) => {
   t.throws(() => openDisk(at('socket')), { code: 'unsupported', message: /it is a socket/ });
   t.throws(() => openDisk(at('sub')), { code: 'unsupported', message: /sub: it is a directory/ });
   t.throws(() => openDisk('/dev/zero'), { code: 'unsupported', message: /zero: it is a character device/ });
-  t.throws(() => openDisk(at('nothing')), { code: 'io', message: /nothing: ENOENT/ });
+  t.throws(() => openDisk(at('nothing')), {
+    code: 'io',
+    message: /nothing: no such file or directory \(ENOENT\)/,
+  });
   t.throws(() => openDisk(at('disk.img/x')), { code: 'io', message: /ENOTDIR/ });
   t.throws(() => new FileSource(openSync('/dev/zero', 'r'), 'zero'), { code: 'unsupported' });
   server.close();
