@@ -23,8 +23,12 @@ interface Helper {
   leave(): void;
 }
 
-/** Node's own bindings under `child_process`. That module costs 5 ms to load, a tenth of a boot. */
+/**
+ * Node's own bindings under `child_process`. That module costs 5 ms to load, a tenth of a boot. They are internal: Node 24
+ * takes other arguments, and ends the process over ours. So only the versions that were tried, which change no more.
+ */
 function spawnByBinding(args: string[]): Helper | undefined {
+  if (!['18', '20', '22'].includes(process.versions.node.split('.')[0]!)) return undefined;
   type Handle = { close(): void; unref(): void; readonly fd: number };
   type ChildHandle = Handle & { onexit: () => void; spawn(options: object): number };
   const binding = (process as unknown as { binding?(name: string): Record<string, unknown> }).binding;

@@ -9,7 +9,14 @@ import { Outputs, outputDirectory } from '../../lib/sandbox/outputs';
 const dir = mkdtempSync(join(tmpdir(), 'nodegrub-janitor-'));
 t.teardown(() => rmSync(dir, { recursive: true }));
 
-for (const how of ['binding', 'module'] as const) {
+const tried = ['18', '20', '22'].includes(process.versions.node.split('.')[0]!);
+
+t.test('the binding is used where it was tried, and only there', async (t) => {
+  if (!tried) t.throws(() => new Janitor([], 'binding'), { code: 'io' });
+  else t.doesNotThrow(() => new Janitor([], 'binding').release([]));
+});
+
+for (const how of tried ? (['binding', 'module'] as const) : (['module'] as const)) {
   t.test(`started by ${how}: removes what is not kept`, async (t) => {
     const files = ['a', "b c'$(touch x)\n", '-rf', '*'].map((name) => join(dir, name));
     for (const keep of [[], [0], [1, 3], [0, 1, 2, 3]]) {
