@@ -111,7 +111,8 @@ async function run(options: Options): Promise<number> {
         log(line);
       return 1;
     }
-    if (options.debug) log(`boots ${decision.where}`);
+    // Under libxl (never quiet) this line is what the admin finds in the log.
+    if (options.debug || (boots && options.interactive)) log(`nodegrub ${VERSION} boots ${decision.where}`);
     for (const note of decision.target.notes) log(`note: ${note}`);
     const args = join(decision, options);
     if (args.length > LIMITS.guestCommandLine)

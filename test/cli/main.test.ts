@@ -66,6 +66,10 @@ t.test('a boot, as libxl asks for it', async (t) => {
   const r = run(`--output=${result}`, '--output-format=simple0', `--output-directory=${out}`, EXAMPLE);
   t.equal(r.status, 0, r.err);
   t.equal(r.out, '');
+  t.match(
+    r.err,
+    /^nodegrub \d+\.\d+\.\d+ boots gpt1 ext4: \/boot\/grub\/grub\.cfg: menuentry 'Debian GNU\/Linux'\n$/,
+  );
   const items = readFileSync(result, 'latin1').split('\0');
   t.match(items[0], new RegExp(`^kernel ${out}/boot_kernel\\.[a-z0-9_]{8}$`));
   t.match(items[1], new RegExp(`^ramdisk ${out}/boot_ramdisk\\.[a-z0-9_]{8}$`));
