@@ -95,8 +95,7 @@ export class Bootloader {
    * @returns undefined when nothing does; `diagnostics` then says why
    */
   decide(entry: ByteString | undefined): Decision | undefined {
-    for (const { config, menu } of this.#menus()) {
-      const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
+    for (const { config, menu, place } of this.#menus()) {
       const result = this.#fromMenu(menu, entry, place, config);
       if (result === 'other') continue;
       if (result) {
@@ -112,7 +111,7 @@ export class Bootloader {
   }
 
   /** `--kernel`: the file on the first volume that has it; no configuration is read. */
-  named(kernel: ByteString, ramdisk: ByteString | undefined, args: ByteString): Decision | undefined {
+  named(kernel: ByteString, ramdisk: ByteString | undefined): Decision | undefined {
     const slash = (path: ByteString) => (path.startsWith('/') || path.startsWith('(') ? path : `/${path}`);
     for (const disk of this.guest.disks) {
       for (const volume of bootOrder(disk)) {
@@ -135,7 +134,7 @@ export class Bootloader {
           target: {
             kernel: file,
             initrds: initrd ? [{ file: initrd }] : [],
-            args,
+            args: '',
             root: volume.name,
             problem: null,
             notes: [],
@@ -179,14 +178,14 @@ export class Bootloader {
     return best;
   }
 
-  /** Configurations that could be evaluated, in order. */
-  *#menus(): Generator<{ dialect: BootDialect; config: ConfigFile; menu: BootMenu }> {
+  /** Configurations that could be evaluated, in order; `place` is what messages about one begin with. */
+  *#menus(): Generator<{ dialect: BootDialect; config: ConfigFile; menu: BootMenu; place: string }> {
     for (const { dialect, config } of discover(this.guest, dialects, this.#note)) {
       const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
       try {
         const menu = dialect.evaluate(config, this.#ctx);
         for (const warning of menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
-        yield { dialect, config, menu };
+        yield { dialect, config, menu, place };
       } catch (error) {
         if (!(error instanceof GuestError)) throw error;
         this.#note({ volume: config.volume, rank: Rank.BadConfig, text: `${place}: ${error.describe()}` });

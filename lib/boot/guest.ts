@@ -4,7 +4,7 @@ import { GuestError, notFound } from '../bytes/errors';
 import { type ByteString, fromBytes, printable } from '../bytes/text';
 import { CachedFileSystem } from '../fs/cached';
 import { readWhole } from '../fs/file';
-import type { FileSystem, FsNode } from '../fs/types';
+import type { FileSystem } from '../fs/types';
 import { walk } from '../fs/walk';
 import { CacheSource } from '../source/cache';
 import { type BlockSource, SliceSource } from '../source/types';
@@ -227,5 +227,3 @@ export class Guest {
     return fromBytes(readWhole(file.found.fs, file.found.node, maxBytes, ctx));
   }
 }
-
-export type { FileSystem, FsNode };

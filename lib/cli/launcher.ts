@@ -2,7 +2,7 @@
  * dist/nodegrub.js: loads the core and the chunks through V8's code cache.
  *
  * Compiling 90 kB of source and then, lazily, each function that is called costs about 10 ms of the 50 that a boot
- * takes; with the cache it is 1. `FILE.cache` lies beside each file, made by `make-cache.js` at build or installation for
+ * takes; with the cache it is 3. `FILE.cache` lies beside each file, made by `make-cache.js` at build or installation for
  * the Node that is there. V8 checks version, flags and source length, and where they differ the source is compiled as
  * usual. The cache is code: whoever can write it could as well write the program.
  */

@@ -152,6 +152,7 @@ function openDisks(options: Options): BlockSource[] {
 
 /** The operand of `--isconfig`, at most LIMITS.configBytes of it. */
 function readConfig(path: string): Buffer {
+  const name = printable(fromHost(path));
   try {
     const fd = openSync(path, 'r');
     try {
@@ -163,7 +164,7 @@ function readConfig(path: string): Buffer {
         if (n === 0) return Buffer.concat(parts);
         total += n;
         if (total > LIMITS.configBytes)
-          throw new GuestError('limit', `${path}: more than ${LIMITS.configBytes} bytes`);
+          throw new GuestError('limit', `${name}: more than ${LIMITS.configBytes} bytes`);
         parts.push(part.subarray(0, n));
       }
     } finally {
@@ -171,13 +172,13 @@ function readConfig(path: string): Buffer {
     }
   } catch (error) {
     if (error instanceof GuestError) throw error;
-    throw hostError(`cannot read ${printable(fromHost(path))}`, error);
+    throw hostError(`cannot read ${name}`, error);
   }
 }
 
 function decide(loader: Bootloader, options: Options): Decision | undefined {
   return options.kernel !== undefined && options.action !== 'isconfig'
-    ? loader.named(options.kernel, options.ramdisk, '')
+    ? loader.named(options.kernel, options.ramdisk)
     : loader.decide(options.entry);
 }
 

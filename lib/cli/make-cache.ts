@@ -20,7 +20,7 @@ import { gunzipSync } from 'node:zlib';
 
 type Launcher = typeof import('./launcher');
 
-/** In the child: boots, then sends `[name length, name, data length, data]` for each script through descriptor 3. */
+/** In the child: boots, then sends `NAME\nLENGTH\n` and the data of each script through descriptor 3. */
 async function warm(directory: string, disks: readonly string[]): Promise<void> {
   const { load, loaded } = require('./nodegrub.js') as Launcher;
   const core = load('core.js') as { main(argv: readonly string[], program: string): Promise<number> };
