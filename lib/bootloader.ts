@@ -235,7 +235,7 @@ export class Bootloader {
     for (const name of menu.fallback) {
       const next = namedChoice(menu, name);
       if (!next) {
-        this.#request.say(`warning: ${place}: the fallback '${printable(name)}' does not exist`);
+        this.#request.say(`warning: ${place}: the fallback '${printable(String(name))}' does not exist`);
         continue;
       }
       const rescued = attempt(next);

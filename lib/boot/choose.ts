@@ -62,7 +62,12 @@ function follow(
     const component = components[depth];
     let at = 0;
     if (component !== undefined) {
-      at = typeof component === 'number' ? component : findComponent(here, component);
+      at =
+        typeof component !== 'number'
+          ? findComponent(here, component)
+          : component < here.entries.length
+            ? component
+            : -1;
       if (at < 0) {
         if (!onMissing) return undefined;
         onMissing(printable(String(component)));
@@ -85,6 +90,10 @@ function follow(
 export function defaultChoice(menu: BootMenu, warn: (message: string) => void): Choice | undefined {
   const wanted = menu.default ?? '';
   if (wanted === '') return follow(menu, []);
+  if (typeof wanted !== 'string')
+    return follow(menu, wanted, (position) =>
+      warn(`the default is entry ${position}, which does not exist; entry 0 is taken`),
+    );
   const exact = namedChoice(menu, wanted);
   if (exact) return exact;
   // An old config that does not double the '>' of a title.
@@ -98,8 +107,8 @@ export function defaultChoice(menu: BootMenu, warn: (message: string) => void): 
 }
 
 /** One word of `fallback`, or undefined when it names nothing. */
-export function namedChoice(menu: BootMenu, name: ByteString): Choice | undefined {
-  return follow(menu, splitDefault(name));
+export function namedChoice(menu: BootMenu, name: ByteString | number): Choice | undefined {
+  return follow(menu, typeof name === 'number' ? [name] : splitDefault(name));
 }
 
 /**

@@ -76,7 +76,8 @@ function* configsOn(
     for (const path of pass === 1 ? dialect.paths : dialect.furtherPaths) {
       try {
         const node = tryWalk(fs, path);
-        if (node?.kind === 'file') yield { dialect, config: { volume, path, fs, node } };
+        if (node?.kind === (path.endsWith('/') ? 'directory' : 'file'))
+          yield { dialect, config: { volume, path, fs, node } };
       } catch (error) {
         if (!(error instanceof GuestError)) throw error;
         note({

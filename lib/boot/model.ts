@@ -41,8 +41,10 @@ export interface MenuEntry {
   readonly hidden?: boolean;
   readonly hotkey?: ByteString;
   readonly classes?: readonly ByteString[];
-  /** Users who may boot it; undefined: GRUB's `--unrestricted` or no superusers. */
+  /** Users who may boot it; undefined: anybody. `''` stands for the one password of a format without users. */
   readonly users?: readonly ByteString[];
+  /** Asked for when a person chooses this entry (GRUB legacy's `password` inside an entry, syslinux' `MENU PASSWD`). */
+  readonly password?: Password;
   /** Present on a submenu: evaluates it, on a copy of the environment, each time it is called. */
   open?(): BootMenu;
   /**
@@ -55,16 +57,34 @@ export interface MenuEntry {
 /** Value of `timeout`, in seconds: null when unset, -1 waits for ever. */
 export type Timeout = number | null;
 
+/** A password as a configuration keeps it; it is compared by the menu, when a person types one. */
+export interface Password {
+  /** `crypt`: crypt(3)'s `$1$…`, `$5$…`, `$6$…`; `pbkdf2`: GRUB's `grub.pbkdf2.sha512.…`; `sha1`: syslinux' `$4$…`. */
+  readonly scheme: 'plain' | 'crypt' | 'pbkdf2' | 'sha1';
+  readonly value: ByteString;
+}
+
 export interface BootMenu {
   readonly entries: readonly MenuEntry[];
-  /** The guest's own `default`, unparsed: `0`, `saved title`, `1>2`, an id … undefined when unset. */
-  readonly default: ByteString | undefined;
-  /** The words of `fallback`. */
-  readonly fallback: readonly ByteString[];
+  /**
+   * What boots when nobody is there. Text is GRUB's `default`, unparsed: `0`, `saved title`, `1>2`, an id …; numbers are
+   * positions from this menu down, for formats that name their default otherwise. Undefined: entry 0.
+   */
+  readonly default: ByteString | readonly number[] | undefined;
+  /** The words of `fallback`; a number is a position in this menu. */
+  readonly fallback: readonly (ByteString | number)[];
+  /** Position that the menu shows selected, where that is not `default` (syslinux' ONTIMEOUT). */
+  readonly selected?: readonly number[];
   readonly timeout: Timeout;
+  /** Seconds after which the default boots even if a person is typing (syslinux' TOTALTIMEOUT). */
+  readonly totalTimeout?: number;
   readonly timeoutStyle: 'menu' | 'countdown' | 'hidden';
   /** What the top level printed. */
   readonly console: ByteString;
+  /** Passwords by user; `''` for a format without users. Absent: nothing is locked. */
+  readonly passwords?: ReadonlyMap<ByteString, Password>;
+  /** The menu that the password opens instead of this one (GRUB legacy's `password PASSWORD FILE`). */
+  unlocked?(): BootMenu;
   /** Things that went wrong in a configuration that is used all the same. Printable. */
   readonly warnings: readonly string[];
   /**
@@ -90,7 +110,7 @@ export interface BootContext extends Context {
 export interface BootDialect {
   /** `grub2`, `grublegacy`, `syslinux` … */
   readonly name: string;
-  /** Paths to look for in pass 1, in the contract's order. */
+  /** Paths to look for in pass 1, in the contract's order. One that ends with `/` is a directory, others are files. */
   readonly paths: readonly ByteString[];
   /** Paths of pass 2 (stub places, EFI system partition …). */
   readonly furtherPaths: readonly ByteString[];

@@ -8,7 +8,7 @@ const sub = (title: string, id: string, ...entries: MenuEntry[]): MenuEntry => (
   ...entry(title, id),
   open: () => menu(entries),
 });
-const menu = (entries: MenuEntry[], def?: string): BootMenu => ({
+const menu = (entries: MenuEntry[], def?: string | number[]): BootMenu => ({
   entries,
   default: def,
   fallback: [],
@@ -27,7 +27,7 @@ const entries = [
 ];
 
 /** The place of the default, and the warnings. */
-function chosen(def: string | undefined): [string | undefined, number] {
+function chosen(def: string | number[] | undefined): [string | undefined, number] {
   const warnings: string[] = [];
   const choice = defaultChoice(menu(entries, def), (m) => void warnings.push(m));
   return [choice?.path.join('>'), warnings.length];
@@ -46,6 +46,9 @@ t.test('the guest’s own default', async (t) => {
   t.same(chosen('A>>B'), ['2', 0], '>> is a literal >');
   t.same(chosen('A>B'), ['2', 0], 'an old config does not double it');
   t.same(chosen('0rescue'), ['4', 0], 'an id that starts with a digit is no number');
+  t.same(chosen([2]), ['2', 0], 'a position, whatever the titles are');
+  t.same(chosen([1, 1]), ['1>1>0', 0]);
+  t.same(chosen([7]), ['0', 1], 'a position that does not exist: entry 0, with a warning');
   t.same(chosen('99'), ['0', 1], 'out of range: entry 0, with a warning');
   t.same(chosen('-1'), ['0', 1]);
   t.same(chosen('gone>0'), ['0', 1]);
@@ -59,6 +62,8 @@ t.test('the guest’s own default', async (t) => {
 t.test('fallback words and --entry', async (t) => {
   const m = menu(entries);
   t.equal(namedChoice(m, 'gone'), undefined);
+  t.equal(namedChoice(m, 9), undefined);
+  t.same(namedChoice(m, 2)?.titles, ['A>B']);
   t.same(namedChoice(m, '1>old')?.titles, ['Advanced', 'Old', 'Linux 4.19']);
   t.same(
     [...allChoices(m)].map((c) => c.path.join('>')),
