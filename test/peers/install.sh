@@ -15,6 +15,8 @@ packages=(
   user-mode-linux
   # measuring and looking
   strace time file procps python3
+  # the witness kernel, the machine that boots it, syslinux itself
+  binutils qemu-system-x86 seabios syslinux syslinux-common extlinux isolinux xorriso
   # rpm's comparison of versions
   librpm9
 )
