@@ -31,6 +31,8 @@ export interface BootTarget {
   readonly problem: string | null;
   /** Things to tell the admin when this entry is booted (a hypervisor left out, one-shot entries …). Printable. */
   readonly notes: readonly string[];
+  /** `args` with `--args` worked in, for a system that wants it elsewhere than at the end (Solaris). */
+  mergeArgs?(added: ByteString): ByteString;
 }
 
 export interface MenuEntry {
