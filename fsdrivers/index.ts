@@ -1,6 +1,6 @@
 /**
  * The filesystem drivers, in the order in which they are asked. ext first: it is what nearly every guest boots from,
- * and its magic (offset 1080) cannot be mistaken. FAT last: its boot sector has no real magic, and other formats
+ * and its magic (offset 1080) cannot be mistaken. FAT late: its boot sector has no real magic, and other formats
  * leave FAT-like bytes behind in sector 0.
  *
  * Each driver is a chunk of its own in the built program, loaded when `probe` matches.
@@ -45,6 +45,12 @@ export const drivers: readonly Registered[] = [
       );
     },
     load: () => require('./fat/driver').driver,
+  },
+  {
+    // After the disk filesystems: the descriptors of an image that once was on a stick outlive a new filesystem there.
+    name: 'iso9660',
+    looksLike: (source) => bytesAt(source, 32769, 5)?.toString() === 'CD001',
+    load: () => require('./iso9660/driver').driver,
   },
 ];
 
