@@ -5,4 +5,23 @@
 import { grub2 } from './grub2/dialect';
 import type { BootDialect } from './model';
 
-export const dialects: readonly BootDialect[] = [grub2];
+export const dialects: readonly BootDialect[] = [
+  grub2,
+  {
+    name: 'grublegacy',
+    paths: ['/boot/grub/menu.lst', '/boot/grub/grub.conf', '/grub/menu.lst', '/grub/grub.conf'],
+    furtherPaths: [
+      ...['/boot/menu.lst', '/menu.lst', '/boot/grub.conf', '/grub.conf', '/etc/grub.conf'],
+      ...['/rpool/boot/grub/menu.lst', '/EFI/redhat/grub.conf', '/boot/efi/EFI/redhat/grub.conf'],
+    ],
+    evaluate: (config, ctx) =>
+      (require('./grublegacy/dialect') as typeof import('./grublegacy/dialect')).evaluate(config, ctx),
+  },
+  {
+    name: 'lilo',
+    paths: [],
+    furtherPaths: ['/etc/lilo.conf', '/boot/lilo.conf', '/lilo.conf'],
+    evaluate: (config, ctx) =>
+      (require('./lilo/dialect') as typeof import('./lilo/dialect')).evaluate(config, ctx),
+  },
+];

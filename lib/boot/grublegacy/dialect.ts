@@ -1,0 +1,14 @@
+/** GRUB 0.97's menu.lst and grub.conf as a boot dialect. */
+import { BUDGETS } from '../../bytes/limits';
+import type { BootContext, BootMenu, ConfigFile } from '../model';
+import { readMenu } from './menu';
+
+/** @throws GuestError when the file cannot be read */
+export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
+  return readMenu(config, {
+    ctx,
+    budget: ctx.budget.child(BUDGETS.evaluation, 'the configuration'),
+    home: config.volume,
+    level: 0,
+  });
+}
