@@ -5,6 +5,9 @@
 import { grub2 } from './grub2/dialect';
 import type { BootDialect } from './model';
 
+/** Where the partitions of systemd-boot lie when they are part of a larger filesystem. */
+const PREFIXES = ['', '/boot', '/efi', '/boot/efi'];
+
 export const dialects: readonly BootDialect[] = [
   grub2,
   {

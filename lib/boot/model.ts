@@ -85,6 +85,8 @@ export interface BootMenu {
   readonly console: ByteString;
   /** Passwords by user; `''` for a format without users. Absent: nothing is locked. */
   readonly passwords?: ReadonlyMap<ByteString, Password>;
+  /** False where a person may choose entries and not change them (systemd-boot's `editor no`). */
+  readonly editable?: boolean;
   /** The menu that the password opens instead of this one (GRUB legacy's `password PASSWORD FILE`). */
   unlocked?(): BootMenu;
   /** Things that went wrong in a configuration that is used all the same. Printable. */

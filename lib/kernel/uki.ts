@@ -8,20 +8,25 @@ import type { PeImage, PeSection } from './pe';
 /** systemd's bound of profiles in one image (UNIFIED_PROFILES_MAX). */
 export const MAX_PROFILES = 256;
 
+type ByName = ReadonlyMap<string, readonly PeSection[]>;
+
 /** The sections that one profile sees, by name; several of a name in the table's order. */
 export class UkiSections {
-  readonly #byName: ReadonlyMap<string, readonly PeSection[]>;
+  readonly #own: ByName;
+  readonly #base: ByName | undefined;
 
-  constructor(byName: ReadonlyMap<string, readonly PeSection[]>) {
-    this.#byName = byName;
+  /** @param base what holds for the names that `own` lacks */
+  constructor(own: ByName, base?: ByName) {
+    this.#own = own;
+    this.#base = base;
   }
 
   first(name: string): PeSection | undefined {
-    return this.#byName.get(name)?.[0];
+    return this.all(name)[0];
   }
 
   all(name: string): readonly PeSection[] {
-    return this.#byName.get(name) ?? [];
+    return this.#own.get(name) ?? this.#base?.get(name) ?? [];
   }
 }
 
@@ -57,7 +62,7 @@ export const allSections = (image: PeImage): UkiSections =>
 
 /** The sections of several profiles, the table being looked through once. */
 export class Profiles {
-  readonly #base: ReadonlyMap<string, readonly PeSection[]>;
+  readonly #base: ByName;
   readonly #own: readonly PeSection[][];
 
   constructor(image: PeImage) {
@@ -72,7 +77,7 @@ export class Profiles {
    */
   sections(profile: number): UkiSections {
     const own = this.#own[profile];
-    if (own) return new UkiSections(new Map([...this.#base, ...byName(own)]));
+    if (own) return new UkiSections(byName(own), this.#base);
     if (profile === 0) return new UkiSections(this.#base);
     throw notFound(`there is no profile ${profile}, only ${this.#own.length}`);
   }

@@ -1,7 +1,7 @@
 /**
  * Orders of version strings. `rpm`: what rpm's documentation calls version comparison, as Red Hat's GRUB uses it on the
  * names of BLS entries (with its own rule for `+`). `file`: GNU's version sort (coreutils manual, "Version sort
- * ordering"), which upstream GRUB uses for the same.
+ * ordering"), which upstream GRUB uses for the same. `compareVersions`: the specification's own (UAPI.10), systemd-boot's.
  */
 import type { ByteString } from '../../bytes/text';
 
@@ -161,3 +161,42 @@ function compareMixed(a: ByteString, b: ByteString): number {
   }
   return 0;
 }
+
+const isSignificant = (c: number): boolean =>
+  isDigit(c) || isLetter(c) || c === 0x7e || c === 0x2d || c === 0x5e || c === 0x2e;
+
+/**
+ * The order of uapi-group.org/specifications/specs/version_format_specification, as systemd's strverscmp_improved has
+ * it: `~` is older than the end, then `-`, `^`, `.` each older than its absence, numbers newer than letters and an
+ * empty number older than 0. Other bytes only separate.
+ * @returns 1 when `a` is newer, -1 when `b` is, 0 when they count as the same version
+ */
+export function compareVersions(a: ByteString, b: ByteString): -1 | 0 | 1 {
+  let i = 0;
+  let j = 0;
+  for (;;) {
+    while (i < a.length && !isSignificant(a.charCodeAt(i))) i++;
+    while (j < b.length && !isSignificant(b.charCodeAt(j))) j++;
+    for (const mark of '~-^.') {
+      // Longer is newer, but for a tilde.
+      if (mark !== '~' && (i >= a.length || j >= b.length))
+        return i < a.length ? 1 : j < b.length ? -1 : 0;
+      if (a[i] !== mark && b[j] !== mark) continue;
+      if (a[i] !== mark) return 1;
+      if (b[j] !== mark) return -1;
+      i++;
+      j++;
+    }
+    const numeric = isDigitAt(a, i) || isDigitAt(b, j);
+    const kind = numeric ? isDigit : isLetter;
+    const iEnd = segmentEnd(a, i, kind);
+    const jEnd = segmentEnd(b, j, kind);
+    if (numeric && iEnd > i !== jEnd > j) return iEnd > i ? 1 : -1;
+    const order = compareSegments(a.slice(i, iEnd), b.slice(j, jEnd), numeric);
+    if (order !== 0) return order;
+    i = iEnd;
+    j = jEnd;
+  }
+}
+
+const isDigitAt = (text: ByteString, at: number): boolean => at < text.length && isDigit(text.charCodeAt(at));
