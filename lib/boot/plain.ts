@@ -7,6 +7,7 @@
 import { type ByteString, printable } from '../bytes/text';
 import { payload } from './guest';
 import type { BootTarget, GuestFile, MenuEntry } from './model';
+import { trimBlanks, wordsOf } from './words';
 
 export interface Plain {
   readonly title: ByteString;
@@ -47,11 +48,11 @@ function edited(plain: Plain, text: ByteString): Plain {
   let ramdisks: readonly ByteString[] = [];
   const notes = [...(plain.notes ?? [])];
   for (const line of text.split('\n')) {
-    const words = line.trim().split(/[ \t]+/);
-    const [key, first = ''] = words;
+    const words = wordsOf(line);
+    const [key = '', first = ''] = words;
     if (key === 'kernel') {
       kernel = first;
-      args = line.trim().replace(/^\S+[ \t]+\S+[ \t]*/, '');
+      args = trimBlanks(line).replace(/^[^ \t]+[ \t]+[^ \t]+[ \t]*/, '');
       if (words.length < 3) args = '';
     } else if (key === 'ramdisk') ramdisks = words.slice(1);
     else if (key !== '') notes.push(`'${printable(line, 60)}' is neither kernel nor ramdisk`);

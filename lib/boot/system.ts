@@ -12,6 +12,7 @@ import type { FileSystem } from '../fs/types';
 import { tryWalk } from '../fs/walk';
 import type { Guest, Volume } from './guest';
 import type { GuestFile } from './model';
+import { wordsOf } from './words';
 
 /** One line of fstab(5). */
 export interface Mount {
@@ -42,7 +43,7 @@ export function readFstab(fs: FileSystem, root: ByteString, ctx: Context): Mount
   const mounts: Mount[] = [];
   for (const line of (readText(fs, `${root}/etc/fstab`, ctx) ?? '').split('\n')) {
     ctx.budget.step();
-    const words = line.trim().split(/[ \t]+/);
+    const words = wordsOf(line);
     if (words.length < 2 || words[0]!.startsWith('#')) continue;
     const [spec, point, type = '', options = ''] = words.map((word) =>
       word.replace(/\\(0[0-7]{2}|1[0-7]{2})/g, (_, digits) =>

@@ -6,6 +6,7 @@ import type { FileSystem } from '../../fs/types';
 import { tryWalk } from '../../fs/walk';
 import type { Guest, Volume } from '../guest';
 import { findVolume, readText, SystemFiles, xenDevice } from '../system';
+import { wordsOf } from '../words';
 
 /** A volume that holds an installed system. */
 export interface System {
@@ -37,13 +38,9 @@ export function systemOn(guest: Guest, volume: Volume, ctx: Context): System | u
 }
 
 /** The words of a command line in a file: lines joined, comments left out (kernel-install(8)). */
-function wordsOf(text: ByteString): ByteString {
-  return text
-    .split('\n')
-    .filter((line) => !/^\s*#/.test(line))
-    .join(' ')
-    .replace(/[\s\0]+/g, ' ')
-    .trim();
+function commandWords(text: ByteString): ByteString {
+  const lines = text.split('\n').filter((line) => !/^[ \t]*#/.test(line));
+  return wordsOf(lines.join(' ').replaceAll('\0', ' ')).join(' ');
 }
 
 /**
@@ -94,8 +91,8 @@ function shellWord(text: ByteString, variables: ReadonlyMap<ByteString, ByteStri
       }
       value += variables.get((name[1] ?? name[2])!) ?? '';
       i += name[0].length - 1;
-    } else if (quote === '' && /[\s;&|#]/.test(c)) {
-      if (c !== '#' || /\s/.test(text[i - 1] ?? ' ')) break;
+    } else if (quote === '' && /[ \t\r\n;&|#]/.test(c)) {
+      if (c !== '#' || /[ \t]/.test(text[i - 1] ?? ' ')) break;
       value += c;
     } else value += c;
   }
@@ -111,7 +108,7 @@ interface Source {
 function written(system: System, ctx: Context): Source | undefined {
   for (const path of ['/etc/kernel/cmdline', '/usr/lib/kernel/cmdline', '/etc/cmdline']) {
     const text = readText(system.fs, system.root + path, ctx);
-    const args = text === undefined ? '' : wordsOf(text);
+    const args = text === undefined ? '' : commandWords(text);
     if (args !== '') return { args, from: path };
   }
   const text = readText(system.fs, `${system.root}/etc/default/grub`, ctx);
@@ -119,7 +116,7 @@ function written(system: System, ctx: Context): Source | undefined {
   const variables = shellVariables(text, ctx);
   for (const more of grubFragments(system, ctx)) shellVariables(more, ctx, variables);
   const args = ['GRUB_CMDLINE_LINUX', 'GRUB_CMDLINE_LINUX_DEFAULT'].map((name) => variables.get(name) ?? '');
-  return { args: wordsOf(args.join(' ')), from: '/etc/default/grub' };
+  return { args: wordsOf(args.join(' ')).join(' '), from: '/etc/default/grub' };
 }
 
 /** Debian's grub-mkconfig reads `/etc/default/grub.d/*.cfg` after `/etc/default/grub`. */
@@ -176,7 +173,7 @@ export function commandLine(
   if (!system) return { args: '', notes: ['no volume looks like a root, so there is no root= argument'] };
   const notes: string[] = [];
   const source = written(system, ctx);
-  const words = source?.args.split(' ').filter((word) => word !== '') ?? [];
+  const words = wordsOf(source?.args ?? '');
   const has = (pattern: RegExp) => words.some((word) => pattern.test(word));
   const added: ByteString[] = [];
   if (!has(/^root=/)) {

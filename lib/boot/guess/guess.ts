@@ -9,6 +9,7 @@ import { type Guest, payload, type Volume } from '../guest';
 import type { BootContext, BootDialect, BootMenu, ConfigFile, GuestFile, MenuEntry } from '../model';
 import { plainEntry } from '../plain';
 import { readText, SystemFiles } from '../system';
+import { trimBlanks } from '../words';
 import { commandLine, type System, systemOn } from './cmdline';
 import { type Kernel, kernelsIn } from './kernels';
 
@@ -134,7 +135,7 @@ function nixosEntries(
     const kernel = payload(guest.file(`${place}/kernel`, volume), true);
     if (!kernel.found) continue;
     const initrd = payload(guest.file(`${place}/initrd`, volume));
-    const params = (readText(fs, `${place}/kernel-params`, ctx) ?? '').trim();
+    const params = trimBlanks(readText(fs, `${place}/kernel-params`, ctx) ?? '');
     entries.push(
       plainEntry({
         title: `NixOS ${link.slice(link.lastIndexOf('/') + 1)} ${GUESSED}`,
