@@ -21,6 +21,20 @@ export const dialects: readonly BootDialect[] = [
       (require('./grublegacy/dialect') as typeof import('./grublegacy/dialect')).evaluate(config, ctx),
   },
   {
+    name: 'sdboot',
+    paths: [],
+    furtherPaths: PREFIXES.map((p) => `${p}/loader/loader.conf`),
+    evaluate: (config, ctx) =>
+      (require('./sdboot/dialect') as typeof import('./sdboot/dialect')).evaluate(config, ctx),
+  },
+  {
+    name: 'bls',
+    paths: [],
+    furtherPaths: PREFIXES.flatMap((p) => [`${p}/loader/entries/`, `${p}/EFI/Linux/`]),
+    evaluate: (config, ctx) =>
+      (require('./bls/dialect') as typeof import('./bls/dialect')).evaluate(config, ctx),
+  },
+  {
     name: 'lilo',
     paths: [],
     furtherPaths: ['/etc/lilo.conf', '/boot/lilo.conf', '/lilo.conf'],
