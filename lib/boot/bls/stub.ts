@@ -76,7 +76,9 @@ export function bootImage(
   const ucode = pieces('.ucode');
   const initrds = pieces('.initrd');
   if (initrds.length > 1)
-    notes.push(`the image has ${initrds.length} .initrd sections, all are used (systemd-stub takes the first)`);
+    notes.push(
+      `the image has ${initrds.length} .initrd sections, all are used (systemd-stub takes the first)`,
+    );
   noteDeviceTrees(sections, 'the image', notes);
 
   const uname = sections.first('.uname');

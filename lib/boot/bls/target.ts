@@ -37,7 +37,8 @@ export function targetOf(item: Item, edited: ByteString | undefined, ctx: BootCo
     const foreign = foreignMachine(recipe.architecture);
     if (file.problem !== undefined) return { ...asIs, problem: file.problem };
     if (foreign !== undefined) return { ...asIs, problem: foreign };
-    const missing = recipe.kind === 'linux' ? initrds.find((part) => part.file.problem !== undefined) : undefined;
+    const missing =
+      recipe.kind === 'linux' ? initrds.find((part) => part.file.problem !== undefined) : undefined;
     if (missing) return { ...asIs, problem: `initrd ${missing.file.problem}` };
     return imageTarget(item, recipe, asIs, file, ctx);
   } catch (error) {

@@ -66,7 +66,8 @@ export function recipeOf(entry: BlsEntry): Recipe | { readonly problem: string }
   const kinds = KINDS.filter((kind) => lastValue(entry, kind) !== undefined);
   const [kind] = kinds;
   if (kind === undefined) return { problem: 'it names no kernel (linux, uki or efi)' };
-  if (kinds.length > 1) return { problem: `it has the keys ${kinds.join(' and ')}, of which only one may be` };
+  if (kinds.length > 1)
+    return { problem: `it has the keys ${kinds.join(' and ')}, of which only one may be` };
   const options = allValues(entry, 'options');
   const profile = lastValue(entry, 'profile');
   return {

@@ -87,8 +87,7 @@ function profileEntry(
   const { id, left, done } = parseCounter(fileName, SUFFIX);
   // os-release(5) fields in systemd's order of preference.
   const name = os.get('PRETTY_NAME') ?? os.get('IMAGE_ID') ?? os.get('NAME') ?? os.get('ID');
-  const version =
-    os.get('IMAGE_VERSION') ?? os.get('VERSION') ?? os.get('VERSION_ID') ?? os.get('BUILD_ID');
+  const version = os.get('IMAGE_VERSION') ?? os.get('VERSION') ?? os.get('VERSION_ID') ?? os.get('BUILD_ID');
   const profileId = own.get('ID');
   let title = name ?? id;
   const detail = own.get('TITLE') ?? (profile > 0 ? (profileId ?? `Profile #${profile + 1}`) : undefined);
@@ -121,8 +120,7 @@ function profileEntry(
     profile,
     triesLeft: left,
     triesDone: done,
-    shown:
-      name !== undefined && sections.first('.linux') !== undefined && fits(image.machine) === 'native',
+    shown: name !== undefined && sections.first('.linux') !== undefined && fits(image.machine) === 'native',
     /** Written as the entry that would boot the same; its `options` replace those in the image, as systemd-stub's do. */
     text(entryCtx) {
       try {

@@ -91,11 +91,7 @@ function openPlace(volume: Volume, warn: (message: string) => void): Place | und
   }
 }
 
-function loaderConf(
-  place: Place,
-  ctx: BootContext,
-  warn: (message: string) => void,
-): LoaderConf | undefined {
+function loaderConf(place: Place, ctx: BootContext, warn: (message: string) => void): LoaderConf | undefined {
   const path = `${place.prefix}/loader/loader.conf`;
   const told = (message: string) => warn(`${printable(path)}: ${message}`);
   try {
