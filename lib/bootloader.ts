@@ -15,7 +15,7 @@ import {
   shortName,
   volumeLabel,
 } from './boot/discover';
-import { Guest, type GuestParts, payload } from './boot/guest';
+import { Guest, type GuestParts, PV_GRUB, payload } from './boot/guest';
 import type { BootContext, BootDialect, BootMenu, BootTarget, ConfigFile } from './boot/model';
 import { Budget, type Context } from './bytes/budget';
 import { GuestError } from './bytes/errors';
@@ -33,6 +33,8 @@ export interface Request {
   readonly openAs?: GuestParts['openFileSystem'] | undefined;
   /** Nobody watches: nothing waits. */
   readonly quiet: boolean;
+  /** Kernels are looked for where no configuration boots anything. */
+  readonly guess?: boolean;
   /** A warning or a decision, one printable line. */
   say(line: string): void;
 }
@@ -54,6 +56,9 @@ export interface Listing {
   /** Index into `entries` of the guest's own default. */
   readonly default: number | null;
 }
+
+/** The program that makes PVGrub's chain: GRUB as a guest's kernel, which then reads the guest's own configuration. */
+const startsPvGrub = (target: BootTarget): boolean => PV_GRUB.test(target.kernel?.path ?? '');
 
 /** One run over one guest. */
 export class Bootloader {
@@ -95,9 +100,20 @@ export class Bootloader {
    * @returns undefined when nothing does; `diagnostics` then says why
    */
   decide(entry: ByteString | undefined): Decision | undefined {
-    for (const { config, menu, place } of this.#menus()) {
+    /** Boots PVGrub, which would go on to the next configuration; so do we. */
+    let chain: Decision | undefined;
+    for (const { config, menu, place, guessed } of this.#menus()) {
+      if (guessed && chain) break;
+      const before = this.diagnostics.length;
       const result = this.#fromMenu(menu, entry, place, config);
       if (result === 'other') continue;
+      if (result && startsPvGrub(result.target)) {
+        this.#request.say(`${result.where} starts PVGrub: the next configuration is looked for`);
+        chain ??= result;
+        continue;
+      }
+      // What kept the real configurations from booting must not be hidden by the guess.
+      if (result && guessed) for (const d of this.diagnostics.slice(0, before)) this.#request.say(d.text);
       if (result) {
         const theirs = pygrubWouldTake(this.guest, dialects, config.volume);
         if (theirs)
@@ -107,7 +123,7 @@ export class Bootloader {
       }
       return result;
     }
-    return undefined;
+    return chain;
   }
 
   /** `--kernel`: the file on the first volume that has it; no configuration is read. */
@@ -149,11 +165,12 @@ export class Bootloader {
 
   /**
    * Every entry of the configuration that would be used: the first with an entry that can boot, or else the first
-   * that has entries, or else the first.
+   * that has entries, or else the first. One whose default starts PVGrub comes after those that boot by themselves.
    */
   list(): Listing | undefined {
-    let best: Listing | undefined;
-    for (const { dialect, config, menu } of this.#menus()) {
+    let best: { listing: Listing; rank: number } | undefined;
+    for (const { dialect, config, menu, guessed } of this.#menus()) {
+      if (guessed && best && best.rank > 1) break;
       const entries = [...allChoices(menu)].map((choice) => ({ choice, target: choice.entry.resolve() }));
       if (menu.immediate) {
         const title = '(no menu: this configuration boots by itself)';
@@ -172,14 +189,23 @@ export class Bootloader {
         ? entries.length - 1
         : entries.findIndex((e) => chosen !== undefined && e.choice.path.join('>') === chosen);
       const listing: Listing = { config, dialect, menu, entries, default: at < 0 ? null : at };
-      if (entries.some((e) => e.target.problem === null)) return listing;
-      if (!best || (best.entries.length === 0 && entries.length > 0)) best = listing;
+      const boots = entries.some((e) => e.target.problem === null);
+      const target = entries[at]?.target;
+      if (boots && !(target && startsPvGrub(target))) return listing;
+      const rank = boots ? 2 : Math.min(entries.length, 1);
+      if (!best || rank > best.rank) best = { listing, rank };
     }
-    return best;
+    return best?.listing;
   }
 
   /** Configurations that could be evaluated, in order; `place` is what messages about one begin with. */
-  *#menus(): Generator<{ dialect: BootDialect; config: ConfigFile; menu: BootMenu; place: string }> {
+  *#menus(): Generator<{
+    dialect: BootDialect;
+    config: ConfigFile;
+    menu: BootMenu;
+    place: string;
+    guessed?: boolean;
+  }> {
     for (const { dialect, config } of discover(this.guest, dialects, this.#note)) {
       const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
       try {
@@ -190,6 +216,13 @@ export class Bootloader {
         if (!(error instanceof GuestError)) throw error;
         this.#note({ volume: config.volume, rank: Rank.BadConfig, text: `${place}: ${error.describe()}` });
       }
+    }
+    if (!this.#request.guess) return;
+    const { guesses } = require('./boot/guess/guess') as typeof import('./boot/guess/guess');
+    for (const found of guesses(this.guest, this.#ctx)) {
+      const place = `${volumeLabel(found.config.volume, found.config.fs)}: ${printable(found.config.path)}`;
+      for (const warning of found.menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
+      yield { ...found, place, guessed: true };
     }
   }
 

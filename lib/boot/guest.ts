@@ -65,6 +65,12 @@ export function payload(file: GuestFile, kernel = false): GuestFile {
   return { volume: file.volume, path: file.path, problem: `${printable(file.path)}: ${problem}` };
 }
 
+/**
+ * Files that are GRUB itself, built as a Xen guest's kernel: Debian's grub-xen, Xen's old pv-grub, and what
+ * `grub-mkimage -O x86_64-xen` makes under the names its documentation uses.
+ */
+export const PV_GRUB = /\/(?:pvboot-[^/]*\.elf|pv-?grub[^/]*|grub-(?:x86_64|i386)-xen[^/]*)$/;
+
 /** `xvda`, `sda`, `hda`, `vda` … → 0; `xvdb` → 1. */
 const LINUX_DISK = /^(?:\/dev\/)?(?:xvd|sd|hd|vd|ubd)([a-z])(\d*)$/;
 

@@ -1,5 +1,9 @@
 /** `--isconfig`: the operand is a configuration, so it is put where a guest would have it, on a volume of its own. */
+import { basename } from 'node:path';
+import { dialects } from '../boot';
+import type { Context } from '../bytes/budget';
 import { notFound } from '../bytes/errors';
+import { type ByteString, fromBytes, fromHost } from '../bytes/text';
 import type { FileSystem, FsNode } from '../fs/types';
 import { type BlockSource, MemorySource } from '../source/types';
 
@@ -7,30 +11,63 @@ export function configDisk(text: Buffer): BlockSource {
   return new MemorySource(text, 'configuration');
 }
 
-/** A filesystem that holds the source's bytes as `/boot/grub/grub.cfg`, and nothing else. */
-export function configFileSystem(source: BlockSource): FileSystem {
-  const names = ['boot', 'grub', 'grub.cfg'];
-  const nodes: FsNode[] = ['/', ...names].map((id, depth) =>
-    depth < names.length ? { kind: 'directory', size: 0, id } : { kind: 'file', size: source.size, id },
-  );
-  const child = (dir: FsNode, name?: string) => {
-    const depth = nodes.indexOf(dir);
-    return name === undefined || name === names[depth] ? nodes[depth + 1] : undefined;
-  };
-  return {
-    type: 'configuration',
-    grubName: 'procfs',
-    root: nodes[0]!,
-    lookup: child,
-    *readdir(dir) {
-      const node = child(dir);
-      if (node) yield { name: String(node.id), kind: node.kind, node: () => node };
-    },
-    readlink(link) {
-      throw notFound(`${link.id} is no symbolic link`);
-    },
-    *extents() {
-      yield { kind: 'data', offset: 0, length: source.size, source, at: 0 };
-    },
+/**
+ * What only one kind of configuration has at the start of a line, for files that are named otherwise than in a guest.
+ * In this order: a grub.cfg may hold any of the later words inside an entry.
+ */
+const SIGNS: readonly (readonly [sign: RegExp, path: ByteString])[] = [
+  [/^[ \t]*(?:menuentry|submenu|blscfg|set[ \t]+\w+=)/m, '/boot/grub/grub.cfg'],
+  [/^[ \t]*(?:label|menu[ \t]+label)[ \t]/im, '/boot/extlinux/extlinux.conf'],
+  [/^[ \t]*(?:root|kernel)[ \t=]+[(/]/m, '/boot/grub/menu.lst'],
+  [/^[ \t]*image[ \t]*=/m, '/etc/lilo.conf'],
+  [/^[ \t]*(?:linux|efi|uki)[ \t]+[^ \t\n]/m, '/loader/entries/entry.conf'],
+];
+
+/** Where a guest has a configuration of this name or, failing that, this content. */
+export function placeOf(name: ByteString, text: ByteString): ByteString {
+  for (const { paths, furtherPaths } of dialects) {
+    const path = [...paths, ...furtherPaths].find((p) => p.endsWith(`/${name}`));
+    if (path !== undefined) return path;
+  }
+  return SIGNS.find(([sign]) => sign.test(text))?.[1] ?? '/boot/grub/grub.cfg';
+}
+
+/** Bytes that are looked at to tell what a configuration is. */
+const HEAD = 64 * 1024;
+
+/**
+ * Makes a filesystem that holds the source's bytes as the configuration they are, and nothing else.
+ * @param file the operand: its name says what it is, if it is one of those that guests have
+ */
+export function configFileSystem(file: string): (source: BlockSource, ctx: Context) => FileSystem {
+  return (source) => {
+    const head = Buffer.alloc(Math.min(source.size, HEAD));
+    source.read(0, head);
+    const names = placeOf(fromHost(basename(file)), fromBytes(head))
+      .slice(1)
+      .split('/');
+    const nodes: FsNode[] = ['/', ...names].map((id, depth) =>
+      depth < names.length ? { kind: 'directory', size: 0, id } : { kind: 'file', size: source.size, id },
+    );
+    const child = (dir: FsNode, name?: string) => {
+      const depth = nodes.indexOf(dir);
+      return name === undefined || name === names[depth] ? nodes[depth + 1] : undefined;
+    };
+    return {
+      type: 'configuration',
+      grubName: 'procfs',
+      root: nodes[0]!,
+      lookup: child,
+      *readdir(dir) {
+        const node = child(dir);
+        if (node) yield { name: String(node.id), kind: node.kind, node: () => node };
+      },
+      readlink(link) {
+        throw notFound(`${link.id} is no symbolic link`);
+      },
+      *extents() {
+        yield { kind: 'data', offset: 0, length: source.size, source, at: 0 };
+      },
+    };
   };
 }

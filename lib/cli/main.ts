@@ -92,7 +92,8 @@ async function run(options: Options): Promise<number> {
     const request: Request = {
       disks,
       offset: options.offset,
-      openAs: options.action === 'isconfig' ? reports().configFileSystem : undefined,
+      openAs: options.action === 'isconfig' ? reports().configFileSystem(options.operands[0]!) : undefined,
+      guess: options.guess && options.action !== 'isconfig',
       quiet: !options.interactive || !boots,
       say: log,
     };
@@ -184,8 +185,10 @@ function decide(loader: Bootloader, options: Options): Decision | undefined {
 
 /** `--args` joins with one blank, and alone stands without a leading one. */
 function join(decision: Decision, options: Options): ByteString {
-  const own = decision.target.args;
+  const { target } = decision;
+  const own = target.args;
   const added = options.args ?? '';
+  if (target.mergeArgs) return target.mergeArgs(added);
   return own !== '' && added !== '' ? `${own} ${added}` : own + added;
 }
 

@@ -26,6 +26,8 @@ export interface Options {
   readonly offset: number | undefined;
   readonly runas: number | undefined;
   readonly debug: boolean;
+  /** Look for kernels where there is no configuration. */
+  readonly guess: boolean;
 }
 
 const SPECS: readonly OptionSpec[] = [
@@ -47,6 +49,7 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'debug' },
   { long: 'version', own: true },
   { long: 'extra-disk', takesValue: true, own: true },
+  { long: 'no-guess', own: true },
 ];
 
 function wholeNumber(option: string, value: string, what: string): number {
@@ -71,6 +74,7 @@ export function parseOptions(argv: readonly string[]): Options {
   let offset: number | undefined;
   let runas: number | undefined;
   let debug = false;
+  let guess = true;
   let list = false;
   let dry = false;
   let isconfig = false;
@@ -133,6 +137,9 @@ export function parseOptions(argv: readonly string[]): Options {
         break;
       case 'extra-disk':
         extra.push(value);
+        break;
+      case 'no-guess':
+        guess = false;
     }
   }
   if (action === 'boot') action = isconfig ? 'isconfig' : list ? 'list' : dry ? 'dry-run' : 'boot';
@@ -159,5 +166,6 @@ export function parseOptions(argv: readonly string[]): Options {
     offset,
     runas,
     debug,
+    guess,
   };
 }

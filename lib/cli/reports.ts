@@ -22,6 +22,7 @@ Finds the boot configuration on a guest's disk, and copies the kernel and ramdis
       --args=ARGS              appended to the entry's arguments; all of them with --kernel
       --offset=BYTES           the filesystem starts at this byte of the disk
       --extra-disk=PATH        a further disk of the guest (as a further operand)
+      --no-guess               do not look for kernels where there is no boot configuration
       --isconfig               the operand is a configuration file, not a disk
       --runas=UID              give up all privileges for this user id first (needs -q or --entry)
       --debug                  say on stderr what is looked at

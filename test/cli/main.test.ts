@@ -177,7 +177,7 @@ t.test('usage', async (t) => {
 t.test('a failure says why, on its last line once, and leaves nothing', async (t) => {
   const out = outDirectory();
   const fails = (disk: string, ...more: string[]) => {
-    const r = run('-q', '--output-format=simple', `--output-directory=${out}`, ...more, disk);
+    const r = run('-q', '--no-guess', '--output-format=simple', `--output-directory=${out}`, ...more, disk);
     t.equal(r.status, 1);
     t.equal(r.out, '');
     t.same(readdirSync(out), []);
@@ -213,6 +213,23 @@ t.test('a failure says why, on its last line once, and leaves nothing', async (t
   fails(blank, `--output=${created}`);
   fails(blank, '-n', `--output=${created}`);
   t.notOk(readdirSync(dir).includes('created-result'), 'a result file of ours is removed too');
+});
+
+t.test('nothing boots, so the kernels on the disk are guessed at', async (t) => {
+  const disk = diskWith(entry('Gone', 'linux /gone x'));
+  const out = outDirectory();
+  const r = run('-q', '--output-format=json', `--output-directory=${out}`, '--args=more', disk);
+  t.equal(r.status, 0, r.err);
+  const result = JSON.parse(r.out);
+  t.equal(sha256(result.kernel), expected.kernel.sha256);
+  t.equal(sha256(result.ramdisk), expected.ramdisk.sha256);
+  t.match(result.args, /^root=\S+ ro more$/);
+  t.match(result.entry, /guessed/);
+  t.match(r.err, /menuentry 'Gone': \/gone: not found/, 'why the configuration does not boot is still said');
+  t.match(r.err, /^warning: gpt1 ext4: .*guessed/m);
+  t.match(JSON.parse(run('-l', '--output-format=json', disk).out), { dialect: 'guess', default: 0 });
+  const plain = run('-l', '--no-guess', '--output-format=json', disk);
+  t.match(JSON.parse(plain.out), { dialect: 'grub2', entries: [{ title: 'Gone' }] });
 });
 
 t.test('fallback, and no ramdisk', async (t) => {
@@ -290,7 +307,7 @@ t.test('signals', async (t) => {
 
 t.test('an endless loop ends by its budget', async (t) => {
   const out = outDirectory();
-  const r = run('-q', `--output-directory=${out}`, diskWith('while true; do true; done\n'));
+  const r = run('-q', '--no-guess', `--output-directory=${out}`, diskWith('while true; do true; done\n'));
   t.match(r, { status: 1, err: /too much work/ });
   t.same(readdirSync(out), []);
 });

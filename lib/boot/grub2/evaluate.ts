@@ -7,7 +7,7 @@ import { GuestError, limit } from '../../bytes/errors';
 import { LIMITS } from '../../bytes/limits';
 import { type ByteString, printable } from '../../bytes/text';
 import type { Guest, Volume } from '../guest';
-import type { BootContext, GuestFile } from '../model';
+import type { BootContext, BootMenu, GuestFile } from '../model';
 import type { Command, FunctionDefinition, List } from './ast';
 import {
   type CommandHandler,
@@ -268,6 +268,30 @@ export class Interpreter implements Machine {
     if (how === 'configfile') this.entries = entries;
     if (how !== 'source') this.#environment = outer;
     return 0;
+  }
+
+  addMenu(menu: BootMenu, settings: boolean, isolated: boolean): void {
+    const outer = this.#environment;
+    const { entries } = this;
+    if (isolated) {
+      this.#environment = outer.openContext();
+      this.entries = [];
+    }
+    for (const foreign of menu.entries)
+      this.addEntry({ title: foreign.title, args: [foreign.title], body: foreign.text, foreign });
+    for (const warning of menu.warnings) this.warn(warning);
+    this.print(menu.console);
+    if (settings) {
+      const chosen = typeof menu.default === 'string' ? menu.default : menu.default?.join('>');
+      if (chosen !== undefined) this.set('default', chosen);
+      if (menu.timeout !== null) this.set('timeout', String(Math.ceil(menu.timeout)));
+      if (menu.timeoutStyle !== 'menu') this.set('timeout_style', menu.timeoutStyle);
+      if (menu.fallback.length > 0) this.set('fallback', menu.fallback.join(' '));
+    }
+    if (!isolated) return;
+    this.showMenu();
+    this.entries = entries;
+    this.#environment = outer;
   }
 
   showMenu(): void {

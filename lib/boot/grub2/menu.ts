@@ -3,7 +3,7 @@ import { GuestError } from '../../bytes/errors';
 import { BUDGETS } from '../../bytes/limits';
 import { type ByteString, printable } from '../../bytes/text';
 import { defaultChoice } from '../choose';
-import { payload } from '../guest';
+import { PV_GRUB, payload } from '../guest';
 import type { BootMenu, BootTarget, GuestFile, MenuEntry, Timeout } from '../model';
 import type { LoaderState, NewEntry } from './commands/types';
 import { type Interpreter, MenuShown, Stop } from './evaluate';
@@ -50,14 +50,18 @@ export function buildMenu(machine: Interpreter, end: End, extraWarnings: readonl
     else warnings.push(`the configuration ends with ${STOPPED[end.how]}, before a menu is shown`);
   }
   const style = machine.get('timeout_style');
+  const passwords = machine.memory.get('passwords') as BootMenu['passwords'];
   return {
-    entries: shown.map((entry) => (entry.submenu ? new Submenu(machine, entry) : new Entry(machine, entry))),
+    entries: shown.map(
+      (entry) => entry.foreign ?? (entry.submenu ? new Submenu(machine, entry) : new Entry(machine, entry)),
+    ),
     default: machine.get('default'),
     fallback: words(machine.get('fallback')),
     timeout: parseTimeout(machine.get('timeout')),
     timeoutStyle: style === 'hidden' || style === 'countdown' ? style : 'menu',
     console: machine.console,
     warnings,
+    ...(passwords ? { passwords } : {}),
     ...(immediate ? { immediate } : {}),
   };
 }
@@ -174,6 +178,8 @@ function fromModules(loader: LoaderState, notes: string[]): LoaderState {
   const { modules = [], hypervisor } = loader;
   const left = [...modules];
   const name = printable(hypervisor?.path ?? '');
+  if (left.length === 0 && PV_GRUB.test(hypervisor?.path ?? ''))
+    return { kernel: hypervisor, args: '', initrds: [] };
   if (left.length === 0)
     return { ...loader, foreign: `starts ${name}, which cannot be booted here (multiboot without modules)` };
   notes.push(`the hypervisor ${name} is left out, its first module is the kernel`);

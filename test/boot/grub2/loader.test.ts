@@ -46,7 +46,6 @@ t.test('kernel, ramdisks and arguments', async (t) => {
   for (const [kernel, initrd] of [
     ['linux16', 'initrd16'],
     ['linuxefi', 'initrdefi'],
-    ['legacy_kernel', 'legacy_initrd'],
   ])
     t.match(target(`${kernel} /link a\n${initrd} /boot/initrd.img`), { args: 'a', problem: null });
 });

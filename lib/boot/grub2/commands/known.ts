@@ -82,7 +82,7 @@ const ASKING = [
     'read_word',
     'read_dword',
   ],
-  ...['getenv', 'get_efivar', 'efivar', 'xnu_uuid', 'fpswa', 'cryptocheck', 'file', 'legacy_check_password'],
+  ...['getenv', 'get_efivar', 'efivar', 'xnu_uuid', 'fpswa', 'cryptocheck', 'file'],
 ];
 
 /** Fails with GRUB's words. */
@@ -114,10 +114,6 @@ function fwsetup(machine: Machine, args: ByteString[]): number {
 }
 
 const noNetwork = failing('no network card found', GRUB_ERROR.noNetworkCard);
-const foreignConfig = failing(
-  'configuration files of other bootloaders are not read',
-  GRUB_ERROR.notImplemented,
-);
 
 /** First in the merged table: a real handler of the same name replaces one of these. */
 export const known: CommandTable = {
@@ -139,12 +135,5 @@ export const known: CommandTable = {
       ...['net_del_dns', 'net_del_route', 'net_dhcp', 'net_get_dhcp_option', 'net_ipv6_autoconf'],
       ...['net_nslookup', 'net_set_vlan'],
     ].map((name) => [name, noNetwork]),
-  ),
-  ...Object.fromEntries(
-    [
-      ...['legacy_source', 'legacy_configfile', 'legacy_password', 'extract_legacy_entries_source'],
-      ...['extract_legacy_entries_configfile', 'syslinux_source', 'syslinux_configfile'],
-      ...['extract_syslinux_entries_source', 'extract_syslinux_entries_configfile'],
-    ].map((name) => [name, foreignConfig]),
   ),
 };

@@ -24,7 +24,7 @@ export function commandLine(args: readonly ByteString[]): ByteString {
  * A file to load. A device that does not exist means the configuration's own (CONTRACT, Decisions): configs name
  * partitions as the machine that wrote them saw them.
  */
-function loadable(machine: Machine, name: ByteString): GuestFile {
+export function loadable(machine: Machine, name: ByteString): GuestFile {
   let file = machine.file(name);
   if (!file.volume && name.startsWith('(') && name.includes(')')) {
     const { device, path } = splitDevice(name);
@@ -57,7 +57,7 @@ function withoutOptions(args: readonly ByteString[]): readonly ByteString[] {
 
 const noFile = (machine: Machine): number => machine.error('filename expected', GRUB_ERROR.badArgument);
 
-const linux: CommandHandler = (machine, args) => {
+export const linux: CommandHandler = (machine, args) => {
   const [name, ...rest] = args;
   if (name === undefined) return noFile(machine);
   const { loader } = machine;
@@ -76,7 +76,7 @@ function initrdPart(machine: Machine, argument: ByteString): { part: InitrdPart;
   return { part: newc ? { file, newcName: newc[1]!.replace(/^\/+/, '') } : { file }, name };
 }
 
-const initrd: CommandHandler = (machine, args) => {
+export const initrd: CommandHandler = (machine, args) => {
   const { loader } = machine;
   const names = args.filter((arg) => !LOADER_OPTIONS.has(arg));
   if (names.length === 0) return noFile(machine);
@@ -90,7 +90,7 @@ const initrd: CommandHandler = (machine, args) => {
   return missing ? machine.fileError(missing.part.file, missing.name) : 0;
 };
 
-const multiboot: CommandHandler = (machine, args) => {
+export const multiboot: CommandHandler = (machine, args) => {
   const [name] = withoutOptions(args);
   if (name === undefined) return noFile(machine);
   const { loader } = machine;
@@ -100,7 +100,7 @@ const multiboot: CommandHandler = (machine, args) => {
   return loader.hypervisor.problem === undefined ? 0 : machine.fileError(loader.hypervisor, name);
 };
 
-const loadModule: CommandHandler = (machine, args) => {
+export const loadModule: CommandHandler = (machine, args) => {
   const [name, ...rest] = withoutOptions(args);
   if (name === undefined) return noFile(machine);
   const { loader } = machine;
@@ -113,7 +113,7 @@ const loadModule: CommandHandler = (machine, args) => {
 };
 
 /** Loaders of other systems: noted, never booted here. */
-const foreign: CommandHandler = (machine, args, name) => {
+export const foreign: CommandHandler = (machine, args, name) => {
   const { loader } = machine;
   reset(loader);
   const what = args.filter((arg) => !arg.startsWith('-')).at(-1);
@@ -154,12 +154,9 @@ export const loader: CommandTable = {
   linux,
   linux16: linux,
   linuxefi: linux,
-  legacy_kernel: linux,
   initrd,
   initrd16: initrd,
   initrdefi: initrd,
-  legacy_initrd: initrd,
-  legacy_initrd_nounzip: initrd,
   multiboot,
   multiboot2: multiboot,
   xen_hypervisor: multiboot,

@@ -1,12 +1,7 @@
-/** `password`, `password_pbkdf2`, `authenticate`: who may do what in the menu. The menu itself asks and checks. */
+/** `password`, `password_pbkdf2`, `legacy_password`: who may do what in the menu, which itself asks and checks. */
 import type { ByteString } from '../../../bytes/text';
+import type { Password } from '../../model';
 import { type CommandTable, GRUB_ERROR, type Machine } from './types';
-
-export interface Password {
-  /** `plain`: the password itself. `pbkdf2`: `grub.pbkdf2.sha512.ROUNDS.SALT.HASH`, salt and hash in hexadecimal. */
-  readonly kind: 'plain' | 'pbkdf2';
-  readonly secret: ByteString;
-}
 
 const MEMORY = 'passwords';
 
@@ -31,7 +26,7 @@ function plain(machine: Machine, args: ByteString[]): number {
   const [user, secret] = args;
   if (user === undefined || secret === undefined || args.length !== 2)
     return machine.error('two arguments expected', GRUB_ERROR.badArgument);
-  return define(machine, user, { kind: 'plain', secret });
+  return define(machine, user, { scheme: 'plain', value: secret });
 }
 
 function pbkdf2(machine: Machine, args: ByteString[]): number {
@@ -40,12 +35,29 @@ function pbkdf2(machine: Machine, args: ByteString[]): number {
     return machine.error('two arguments expected', GRUB_ERROR.badArgument);
   if (!/^grub\.pbkdf2\.sha512\.\d+\.(?:[0-9a-fA-F]{2})*\.(?:[0-9a-fA-F]{2})*$/.test(secret))
     return machine.error('invalid PBKDF2 password', GRUB_ERROR.badArgument);
-  return define(machine, user, { kind: 'pbkdf2', secret });
+  return define(machine, user, { scheme: 'pbkdf2', value: secret });
 }
 
-/** Without superusers everybody is in; with them a person would have to type, and nobody is there. */
-function authenticate(machine: Machine): number {
-  return machine.get('superusers') === undefined ? 0 : GRUB_ERROR.accessDenied;
+/** `legacy_password [--md5] PASSWORD`: the user that `grub-menulst2cfg` locks a menu with. */
+function legacyPassword(machine: Machine, args: ByteString[]): number {
+  const md5 = args[0] === '--md5';
+  const value = args[md5 ? 1 : 0];
+  if (value === undefined) return machine.error('arguments expected', GRUB_ERROR.badArgument);
+  if (md5 && !/^\$1\$[^$]{1,8}\$.{22}$/.test(value))
+    return machine.error('invalid md5 hash', GRUB_ERROR.badArgument);
+  return define(machine, 'legacy', { scheme: md5 ? 'crypt' : 'plain', value });
 }
 
-export const passwordCommands: CommandTable = { password: plain, password_pbkdf2: pbkdf2, authenticate };
+/**
+ * `authenticate`, `legacy_check_password`: what boots unattended is the host admin's choice, who need not prove
+ * anything to the guest. (CONTRACT and the menu: a person at the console does, before the entry is run.)
+ */
+const allowed = (): number => 0;
+
+export const passwordCommands: CommandTable = {
+  password: plain,
+  password_pbkdf2: pbkdf2,
+  legacy_password: legacyPassword,
+  authenticate: allowed,
+  legacy_check_password: allowed,
+};

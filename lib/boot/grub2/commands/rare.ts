@@ -1,6 +1,7 @@
 /** The commands that few configurations use: a chunk of the built program, loaded when a name is not in the core. */
 import { blscfgCommands } from './blscfg';
 import { fileCommands } from './files';
+import { foreignCommands } from './foreign';
 import { loopbackCommands } from './loopback';
 import { passwordCommands } from './passwords';
 import { probeCommands } from './probe';
@@ -19,4 +20,5 @@ export const tables: readonly CommandTable[] = [
   loopbackCommands,
   textCommands,
   passwordCommands,
+  foreignCommands,
 ];

@@ -2,7 +2,7 @@
 import type { Context } from '../../../bytes/budget';
 import type { ByteString } from '../../../bytes/text';
 import type { Guest, Volume } from '../../guest';
-import type { GuestFile, InitrdPart } from '../../model';
+import type { BootContext, BootMenu, GuestFile, InitrdPart, MenuEntry } from '../../model';
 
 /** What the loader commands (`linux`, `initrd`, `multiboot`, `module` …) have put together so far. */
 export interface LoaderState {
@@ -73,6 +73,14 @@ export interface Machine extends Context {
    * @param name as the configuration wrote it
    */
   runFile(name: ByteString, how: 'source' | 'configfile' | 'normal' | 'extract'): number;
+  /**
+   * Takes another bootloader's menu over, as `runFile` does for a script's.
+   * @param settings false: its entries only, not its default and time-out
+   * @param isolated its entries alone make a menu, which is then shown
+   */
+  addMenu(menu: BootMenu, settings: boolean, isolated: boolean): void;
+  /** What the evaluation as a whole is given; budgets of other evaluations come from it. */
+  readonly context: BootContext;
   /** Shows the menu that there is so far (`normal` without a file, the end of a configuration). */
   showMenu(): void;
   /** Registers an entry (menuentry, blscfg, legacy…). */
@@ -137,6 +145,8 @@ export interface NewEntry {
   args: ByteString[];
   /** Source of the body. */
   body: ByteString;
+  /** The entry as another bootloader's configuration made it; then nothing else counts. */
+  foreign?: MenuEntry;
 }
 
 /** Returns GRUB's `$?`: 0 is success. `args` excludes the command's own name. */
