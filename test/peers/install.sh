@@ -19,6 +19,8 @@ packages=(
   binutils qemu-system-x86 seabios syslinux syslinux-common extlinux isolinux xorriso
   # rpm's comparison of versions
   librpm9
+  # bootctl, the stub of unified kernel images, systemd-boot itself in a virtual machine with UEFI firmware
+  systemd systemd-boot binutils ovmf qemu-system-x86 gcc
 )
 missing=()
 for p in "${packages[@]}"; do

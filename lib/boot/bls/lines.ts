@@ -6,12 +6,18 @@
 import type { Context } from '../../bytes/budget';
 import type { ByteString } from '../../bytes/text';
 
+/**
+ * Bytes of text that cost a step: titles of all entries are sorted and compared, so megabytes of them are not only read.
+ */
+const BYTES_A_STEP = 16;
+
 /** @param separators the bytes that may stand between key and value, any number of them: ` \t`, `=` */
 export function* keyValues(
   text: ByteString,
   separators: ByteString,
   ctx: Context,
 ): Generator<[key: ByteString, value: ByteString]> {
+  ctx.budget.step(Math.ceil(text.length / BYTES_A_STEP));
   const nul = text.indexOf('\0');
   const whole = nul < 0 ? text : text.slice(0, nul);
   for (const [found] of whole.matchAll(/[^\n\r]+/g)) {

@@ -179,7 +179,7 @@ export function compareVersions(a: ByteString, b: ByteString): -1 | 0 | 1 {
     while (j < b.length && !isSignificant(b.charCodeAt(j))) j++;
     for (const mark of '~-^.') {
       // Longer is newer, but for a tilde.
-      if (mark !== '~' && (i >= a.length || j >= b.length)) return i < a.length ? 1 : j < b.length ? -1 : 0;
+      if (mark === '-' && (i >= a.length || j >= b.length)) return i < a.length ? 1 : j < b.length ? -1 : 0;
       if (a[i] !== mark && b[j] !== mark) continue;
       if (a[i] !== mark) return 1;
       if (b[j] !== mark) return -1;

@@ -13,7 +13,7 @@ import { makePe } from '../../kernel/make-pe';
 import { context } from '../../support';
 import { evaluate } from '../dialect';
 import { link, MemoryFs, type MemoryTree } from '../memfs';
-import { content, dialect, ESP, gpt, XBOOTLDR } from '../sdboot/setup';
+import { content, dialect, ESP, gpt, XBOOTLDR } from '../sdboot/support';
 
 const machine = { x64: 0x8664, aa64: 0xaa64 }[hostMachine()] ?? 0x8664;
 const entries = (files: MemoryTree, more: MemoryTree = {}): BootMenu =>

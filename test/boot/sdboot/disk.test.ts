@@ -6,7 +6,7 @@ import t from 'tap';
 import type { GuestFile } from '../../../lib/boot/model';
 import { Bootloader } from '../../../lib/bootloader';
 import { ROOT, source } from '../../support';
-import { content } from './setup';
+import { content } from './support';
 
 interface Expected {
   readonly entries: {

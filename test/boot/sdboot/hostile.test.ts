@@ -9,7 +9,7 @@ import { makePe } from '../../kernel/make-pe';
 import { ROOT } from '../../support';
 import { evaluate, generator, mutations } from '../dialect';
 import type { MemoryTree } from '../memfs';
-import { dialect } from './setup';
+import { dialect } from './support';
 
 const CONFIGS = join(ROOT, 'fixtures', 'configs', 'sdboot');
 const conf = readFileSync(join(CONFIGS, 'esp/loader/loader.conf'), 'latin1');

@@ -4,7 +4,7 @@ import { matchesGlob } from '../../../lib/boot/sdboot/glob';
 import { parseLoaderConf } from '../../../lib/boot/sdboot/loader-conf';
 import { context } from '../../support';
 import { evaluate } from '../dialect';
-import { dialect } from './setup';
+import { dialect } from './support';
 
 function parsed(text: string) {
   const warnings: string[] = [];
