@@ -3,7 +3,7 @@
  * What a toolstack sees of it (options, files, exit status) is in cli/main.ts.
  */
 import { openFileSystem } from '../fsdrivers';
-import { dialects } from './boot';
+import { dialects, furtherDialects } from './boot';
 import { allChoices, type Choice, defaultChoice, namedChoice, requestedChoice } from './boot/choose';
 import {
   bootOrder,
@@ -206,7 +206,7 @@ export class Bootloader {
     place: string;
     guessed?: boolean;
   }> {
-    for (const { dialect, config } of discover(this.guest, dialects, this.#note)) {
+    for (const { dialect, config } of discover(this.guest, [() => dialects, furtherDialects], this.#note)) {
       const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
       try {
         const menu = dialect.evaluate(config, this.#ctx);

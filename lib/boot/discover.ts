@@ -69,11 +69,10 @@ function* configsOn(
   volume: Volume,
   fs: FileSystem,
   dialects: readonly BootDialect[],
-  pass: 1 | 2,
   note: (d: Diagnostic) => void,
 ): Generator<{ dialect: BootDialect; config: ConfigFile }> {
   for (const dialect of dialects) {
-    for (const path of pass === 1 ? dialect.paths : dialect.furtherPaths) {
+    for (const path of dialect.paths) {
       try {
         const node = tryWalk(fs, path);
         if (node?.kind === (path.endsWith('/') ? 'directory' : 'file'))
@@ -90,21 +89,24 @@ function* configsOn(
   }
 }
 
-/** Every configuration of the guest, in the order in which they are to be tried. */
+/**
+ * Every configuration of the guest, in the order in which they are to be tried.
+ * @param passes the dialects of each pass over all volumes, asked for when the pass begins
+ */
 export function* discover(
   guest: Guest,
-  dialects: readonly BootDialect[],
+  passes: readonly (() => readonly BootDialect[])[],
   note: (d: Diagnostic) => void,
 ): Generator<{ dialect: BootDialect; config: ConfigFile }> {
-  for (const pass of [1, 2] as const) {
+  for (const [pass, dialects] of passes.entries()) {
     for (const disk of guest.disks) {
       for (const volume of bootOrder(disk)) {
         // The whole of a partitioned disk is a last resort, and silent when there is nothing.
-        const quiet = pass === 2 || (volume === disk.whole && disk.partitions.length > 0);
+        const quiet = pass > 0 || (volume === disk.whole && disk.partitions.length > 0);
         const fs = readableFileSystem(volume, quiet ? () => {} : note);
         if (!fs) continue;
         let any = false;
-        for (const found of configsOn(volume, fs, dialects, pass, note)) {
+        for (const found of configsOn(volume, fs, dialects(), note)) {
           any = true;
           yield found;
         }
@@ -129,7 +131,7 @@ export function pygrubWouldTake(
     for (const volume of disk.partitions) {
       if (volume === winner) return undefined;
       const fs = readableFileSystem(volume, () => {});
-      if (fs && !configsOn(volume, fs, dialects, 1, () => {}).next().done) return volume;
+      if (fs && !configsOn(volume, fs, dialects, () => {}).next().done) return volume;
     }
   }
   return undefined;

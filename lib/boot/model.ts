@@ -114,10 +114,8 @@ export interface BootContext extends Context {
 export interface BootDialect {
   /** `grub2`, `grublegacy`, `syslinux` … */
   readonly name: string;
-  /** Paths to look for in pass 1, in the contract's order. One that ends with `/` is a directory, others are files. */
+  /** Paths to look for, in this order. One that ends with `/` is a directory, others are files. */
   readonly paths: readonly ByteString[];
-  /** Paths of pass 2 (stub places, EFI system partition …). */
-  readonly furtherPaths: readonly ByteString[];
   /**
    * Evaluates the top level, on a budget of its own; so does each entry that is resolved later.
    * @throws GuestError when nothing of it can be used

@@ -1,6 +1,6 @@
 /** `--isconfig`: the operand is a configuration, so it is put where a guest would have it, on a volume of its own. */
 import { basename } from 'node:path';
-import { dialects } from '../boot';
+import { dialects, furtherDialects } from '../boot';
 import type { Context } from '../bytes/budget';
 import { notFound } from '../bytes/errors';
 import { type ByteString, fromBytes, fromHost } from '../bytes/text';
@@ -25,8 +25,8 @@ const SIGNS: readonly (readonly [sign: RegExp, path: ByteString])[] = [
 
 /** Where a guest has a configuration of this name or, failing that, this content. */
 export function placeOf(name: ByteString, text: ByteString): ByteString {
-  for (const { paths, furtherPaths } of dialects) {
-    const path = [...paths, ...furtherPaths].find((p) => p.endsWith(`/${name}`));
+  for (const { paths } of [...dialects, ...furtherDialects()]) {
+    const path = paths.find((p) => p.endsWith(`/${name}`));
     if (path !== undefined) return path;
   }
   return SIGNS.find(([sign]) => sign.test(text))?.[1] ?? '/boot/grub/grub.cfg';

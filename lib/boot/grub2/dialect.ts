@@ -43,38 +43,9 @@ function initialEnvironment(config: ConfigFile): Environment {
   return environment;
 }
 
-const VENDORS = [
-  'debian',
-  'ubuntu',
-  'fedora',
-  'centos',
-  'redhat',
-  'rocky',
-  'almalinux',
-  'ol',
-  'opensuse',
-  'sles',
-  'sled',
-  'arch',
-  'manjaro',
-  'gentoo',
-  'kali',
-  'mageia',
-  'qubes',
-  'xenserver',
-  'BOOT',
-];
-
 export const grub2: BootDialect = {
   name: 'grub2',
   paths: ['/boot/grub/grub.cfg', '/grub/grub.cfg', '/boot/grub2/grub.cfg', '/grub2/grub.cfg'],
-  furtherPaths: [
-    '/grub.cfg',
-    '/boot/grub.cfg',
-    ...['/EFI', '/efi/EFI', '/boot/efi/EFI', '/boot/EFI'].flatMap((place) =>
-      VENDORS.map((vendor) => `${place}/${vendor}/grub.cfg`),
-    ),
-  ],
   evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
     const text: ByteString = fromBytes(readWhole(config.fs, config.node, LIMITS.configBytes, ctx));
     const machine = new Interpreter(

@@ -56,7 +56,7 @@ export function* guesses(guest: Guest, ctx: BootContext): Generator<Guess> {
       const directory = tryWalk(fs, `${root}/boot`)?.kind === 'directory' ? `${root}/boot` : `${root}/`;
       const node = tryWalk(fs, directory) ?? fs.root;
       const menu = menuOf(entries);
-      const dialect: BootDialect = { name: 'guess', paths: [], furtherPaths: [], evaluate: () => menu };
+      const dialect: BootDialect = { name: 'guess', paths: [], evaluate: () => menu };
       yield { dialect, config: { volume, path: directory, fs, node }, menu };
     } catch (error) {
       // A volume that cannot be read has said so when configurations were looked for.
