@@ -19,6 +19,9 @@ const FALLBACKS = 8;
 /** Commands that one warning names. */
 const NAMED = 6;
 
+/** Steps that another menu costs: menus whose fallbacks all open menus are 8 to the power of their depth. */
+const MENU_COST = 5000;
+
 /** Where and under what a configuration is read. */
 export interface Reading {
   readonly ctx: BootContext;
@@ -209,6 +212,7 @@ interface Shared {
 function innerMenu(name: ByteString, base: Volume, reading: Reading): BootMenu | undefined {
   const { ctx, home } = reading;
   if (reading.level >= LIMITS.includeDepth) return undefined;
+  reading.budget.step(MENU_COST);
   const word = firstWord(name);
   let volume = base;
   let path = word;
