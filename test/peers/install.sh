@@ -13,6 +13,8 @@ packages=(
   user-mode-linux
   # a Linux kernel as one process: partition scans and vfat, which the host's may lack (uml.sh)
   user-mode-linux
+  # the shell of GRUB 0.97, a 32-bit program (fixtures/recipes/grublegacy.sh fetches grub-legacy itself)
+  libc6-i386
   # measuring and looking
   strace time file procps python3
   # the witness kernel, the machine that boots it, syslinux itself
