@@ -1,6 +1,6 @@
 /** Expected values: loader.conf(5), boot.cfg(5), and what the kernels read of a command line (README). */
 import t from 'tap';
-import { dialects } from '../../../lib/boot';
+import { dialects } from '../../../lib/boot/further';
 import { GuestError } from '../../../lib/bytes/errors';
 import { elf, FREEBSD } from '../../kernel/elf';
 import { evaluate, mutations } from '../dialect';

@@ -1,6 +1,6 @@
 /** Expected values: elilo.txt, and config.c of ELILO 3.16 (find_label); the Xen section is Red Hat's own example. */
 import t from 'tap';
-import { dialects } from '../../../lib/boot';
+import { dialects } from '../../../lib/boot/further';
 import { GuestError } from '../../../lib/bytes/errors';
 import { evaluate, mutations } from '../dialect';
 import { bzImage } from '../images';

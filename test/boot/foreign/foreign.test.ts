@@ -1,6 +1,6 @@
 /** The header: U-Boot's include/image.h; test/peers/otherloaders.test.ts takes one from mkimage. */
 import t from 'tap';
-import { dialects } from '../../../lib/boot';
+import { dialects } from '../../../lib/boot/further';
 import { evaluate } from '../dialect';
 
 const foreign = dialects.find((dialect) => dialect.name === 'foreign')!;

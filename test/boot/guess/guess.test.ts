@@ -7,7 +7,7 @@ import t from 'tap';
 import { shellVariables } from '../../../lib/boot/guess/cmdline';
 import { guesses } from '../../../lib/boot/guess/guess';
 import type { BootContext, BootMenu } from '../../../lib/boot/model';
-import { context } from '../../support';
+import { context, image } from '../../support';
 import { mutations } from '../dialect';
 import { bzImage } from '../images';
 import { link, type MemoryDisk, MemoryFs, type MemoryTree, memoryGuest } from '../memfs';
@@ -293,7 +293,8 @@ t.test('a person edits', async (t) => {
 t.test('damaged texts', async (t) => {
   const texts = 'UUID=x / ext4 subvol=a\\040b,c 0 1\nV="a $V" # x\nGRUB_CMDLINE_LINUX+=\'y\'\nroot=x ro\n';
   const started = Date.now();
-  for (const text of mutations(texts, 3000, 7)) {
+  const hostile = image('guess-warned-texts.txt', 'malformed').toString('latin1');
+  for (const text of [hostile, ...mutations(texts, 3000, 7)]) {
     const etc = { fstab: text, default: { grub: text, 'grub.d': { 'a.cfg': text } }, kernel: {} };
     const [menu] = guess(root({ etc, boot: { 'vmlinuz-6.1': bzImage('a'), 'initrd.img-6.1': 'i' } }));
     const target = menu!.entries[0]!.resolve();

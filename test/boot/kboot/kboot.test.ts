@@ -1,6 +1,6 @@
 /** Expected values: worked out by the rules of petitboot's reader of kboot.conf (README). */
 import t from 'tap';
-import { dialects } from '../../../lib/boot';
+import { dialects } from '../../../lib/boot/further';
 import { GuestError } from '../../../lib/bytes/errors';
 import { evaluate, mutations } from '../dialect';
 import { bzImage } from '../images';

@@ -3,7 +3,7 @@
  * LILO itself is not in Debian 12. The README says where we differ on purpose.
  */
 import t from 'tap';
-import { dialects } from '../../../lib/boot';
+import { dialects } from '../../../lib/boot/further';
 import { GuestError } from '../../../lib/bytes/errors';
 import { evaluate, mutations } from '../dialect';
 import { bzImage } from '../images';

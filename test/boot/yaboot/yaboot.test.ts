@@ -1,6 +1,6 @@
 /** Expected values: yaboot.conf(5). */
 import t from 'tap';
-import { dialects } from '../../../lib/boot';
+import { dialects } from '../../../lib/boot/further';
 import { GuestError } from '../../../lib/bytes/errors';
 import { evaluate, mutations } from '../dialect';
 import { bzImage } from '../images';
