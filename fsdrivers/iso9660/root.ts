@@ -55,6 +55,7 @@ function openRoot(source: BlockSource, tree: Tree, joliet: boolean, ctx: Context
   const length = Math.min(tree.rootSize, 255);
   let rock: RockRidge | undefined;
   try {
+    disk.check([{ at: sections[0]!.at, length }]);
     const self = readRecord(disk, disk.read(sections, 0, length), 0, sections[0]!.at);
     if (!isSelf(self)) throw corrupt('does not begin with a record of its own');
     if (tree.kind === 'primary') rock = detectRockRidge(disk, self.systemUse, joliet);

@@ -137,9 +137,12 @@ function readChain(disk: BlockSource, outer: Row, unit: number, found: Collector
 /** Bytes of a sector in this table: the source's own, unless only the other makes sense of an image file. */
 function sectorUnit(disk: BlockSource, rows: readonly Row[], ctx: Context): number {
   const own = disk.sectorSize;
+  const reach = (unit: number) => Math.max(...rows.map((row) => (row.start + row.size) * unit));
+  // A hybrid ISO image in an optical drive: its table was made for a stick.
+  if (own === 2048 && reach(own) > disk.size && reach(512) <= disk.size) return 512;
   const other = own === 4096 ? 512 : 4096;
   // A table of 512-byte sectors nearly always reaches into the last seven eighths: decided without a read.
-  if (!rows.every((row) => (row.start + row.size) * other <= disk.size)) return own;
+  if (reach(other) > disk.size) return own;
   if (rows.some((row) => somethingAt(disk, row, own, ctx))) return own;
   return rows.some((row) => somethingAt(disk, row, other, ctx)) ? other : own;
 }
