@@ -25,6 +25,8 @@ export interface Mount {
 
 /** Links that are followed by hand, from one volume to another. */
 const MAX_LINKS = 8;
+/** Lines of fstab that are kept: each file that is looked for may ask them all. */
+const MAX_MOUNTS = 256;
 
 /** A text file of at most LIMITS.smallFileBytes, or undefined when it is not there or cannot be read. */
 export function readText(fs: FileSystem, path: ByteString, ctx: Context): ByteString | undefined {
@@ -45,6 +47,7 @@ export function readFstab(fs: FileSystem, root: ByteString, ctx: Context): Mount
     ctx.budget.step();
     const words = wordsOf(line);
     if (words.length < 2 || words[0]!.startsWith('#')) continue;
+    if (mounts.length >= MAX_MOUNTS) break;
     const [spec, point, type = '', options = ''] = words.map((word) =>
       word.replace(/\\(0[0-7]{2}|1[0-7]{2})/g, (_, digits) =>
         String.fromCharCode(Number.parseInt(digits, 8)),
@@ -111,6 +114,7 @@ export function xenDevice(guest: Guest, volume: Volume): ByteString {
 /** Files by the names that the system whose root is on `volume` gives them. */
 export class SystemFiles {
   #mounts: readonly Mount[] | undefined;
+  readonly #volumes = new Map<Mount, Volume | undefined>();
 
   constructor(
     readonly guest: Guest,
@@ -143,7 +147,7 @@ export class SystemFiles {
       const above = mount.point !== '/' && name.startsWith(`${mount.point}/`);
       if (above && mount.point.length > (deepest?.point.length ?? 0)) deepest = mount;
     }
-    const volume = deepest && findVolume(this.guest, deepest.spec);
+    const volume = deepest && this.#volumeOf(deepest);
     if (deepest && volume && volume !== this.volume) {
       const file = this.guest.file(name.slice(deepest.point.length), volume);
       if (file.found) return file;
@@ -163,6 +167,11 @@ export class SystemFiles {
       if (file.found) return file;
     }
     return undefined;
+  }
+
+  #volumeOf(mount: Mount): Volume | undefined {
+    if (!this.#volumes.has(mount)) this.#volumes.set(mount, findVolume(this.guest, mount.spec));
+    return this.#volumes.get(mount);
   }
 
   /** Where a symbolic link leads, absolute; undefined when `name` is none. */

@@ -19,6 +19,8 @@ packages=(
   strace time file procps python3
   # the witness kernel, the machine that boots it, syslinux itself
   binutils qemu-system-x86 seabios syslinux syslinux-common extlinux isolinux xorriso
+  # notes of ELF kernels, shell assignments, U-Boot's image header
+  binutils dash u-boot-tools
   # rpm's comparison of versions
   librpm9
   # bootctl, the stub of unified kernel images, systemd-boot itself in a virtual machine with UEFI firmware

@@ -11,6 +11,7 @@ import { context, image } from '../../support';
 import { mutations } from '../dialect';
 import { bzImage } from '../images';
 import { link, type MemoryDisk, MemoryFs, type MemoryTree, memoryGuest } from '../memfs';
+import { config } from '../sections';
 
 const UUID = '0d3c5a52-7a0a-4c1e-9f52-1c8e7b6a5d40';
 const BOOT = '11111111-2222-3333-4444-555555555555';
@@ -277,6 +278,13 @@ t.test('shell assignments as a shell reads them', async (t) => {
     ['V="unclosed', undefined],
   ] as const)
     t.equal(shellVariables(text, context()).get('V'), value, text);
+});
+
+t.test('a whole /etc/default/grub, as dash reads it', async (t) => {
+  const variables = shellVariables(config('guess', 'default-grub'), context());
+  const [linux, usual] = config('guess', 'default-grub.expected').split('\n');
+  t.equal(variables.get('GRUB_CMDLINE_LINUX'), linux);
+  t.equal(variables.get('GRUB_CMDLINE_LINUX_DEFAULT'), usual);
 });
 
 t.test('a person edits', async (t) => {

@@ -186,6 +186,15 @@ t.test('damaged configurations', async (t) => {
       }
     }
   t.ok(Date.now() - started < 20_000);
+  const mounts = Array.from({ length: 20_000 }, (_, i) => `UUID=${i} /boot/${i} ext4 defaults\n`).join('');
+  const from = Date.now();
+  const missing = of(
+    'optional\n' + 'image=/boot/none label=x\n'.repeat(20_000),
+    { boot: {} },
+    { fstab: mounts },
+  );
+  t.equal(missing.entries.length, 0);
+  t.ok(Date.now() - from < 5000, 'many mounts and many images');
   for (const text of [
     'image=x\n'.repeat(200_000),
     '"'.repeat(1e6),
