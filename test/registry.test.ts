@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { drivers } from '../fsdrivers';
-import { dialects } from '../lib/boot';
+import { dialects, furtherDialects } from '../lib/boot';
 import { schemes } from '../lib/volume';
 import { ROOT } from './support';
 
@@ -59,8 +59,14 @@ t.test('partition tables', async (t) => {
 });
 
 t.test('dialects', async (t) => {
-  for (const { name } of dialects) {
+  const names = new Set([...dialects, ...furtherDialects()].map((d) => d.name));
+  // `guess` is no dialect, and needs the same.
+  const folders_ = folders('lib', 'boot').sort();
+  t.same([...names, 'guess'].sort(), folders_, 'each folder is registered');
+  for (const name of folders_) {
     explained(t, ['lib', 'boot'], name);
     t.ok(files('fixtures', 'configs', name).length > 0, `fixtures/configs/${name}`);
+    // GRUB 2's disks are the example, and those of the filesystems.
+    if (name !== 'grub2') sampled(t, name);
   }
 });
