@@ -189,7 +189,7 @@ t.test('damaged configurations', async (t) => {
   const mounts = Array.from({ length: 20_000 }, (_, i) => `UUID=${i} /boot/${i} ext4 defaults\n`).join('');
   const from = Date.now();
   const missing = of(
-    'optional\n' + 'image=/boot/none label=x\n'.repeat(20_000),
+    `optional\n${'image=/boot/none label=x\n'.repeat(20_000)}`,
     { boot: {} },
     { fstab: mounts },
   );
