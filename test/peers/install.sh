@@ -9,6 +9,8 @@ packages=(
   e2fsprogs dosfstools mtools fdisk gdisk parted util-linux mount kmod qemu-utils
   # the Debian disk, its ESP on kernels without vfat, the kernels' initrds
   debootstrap fusefat cpio zstd
+  # ISO images
+  xorriso genisoimage isolinux syslinux-common syslinux-utils libarchive-tools
   # a kernel with what this one may lack (uml.sh)
   user-mode-linux
   # a Linux kernel as one process: partition scans and vfat, which the host's may lack (uml.sh)
