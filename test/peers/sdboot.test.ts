@@ -2,16 +2,20 @@
  * systemd-boot's menu against `bootctl list` of systemd 252: random trees of entries and unified kernel images; sections
  * of images against objdump; the fixture disk made again. `SEEDS=N` tries more trees. Root: bootctl wants mount points.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { Bootloader } from '../../lib/bootloader';
+import { crc32 } from '../../lib/bytes/crc32';
 import { walk } from '../../lib/fs/walk';
 import { readPe } from '../../lib/kernel/pe';
+import { MemorySource } from '../../lib/source/types';
 import { evaluate, generator } from '../boot/dialect';
 import { MemoryFs, type MemoryTree } from '../boot/memfs';
-import { dialect, ESP, gpt, XBOOTLDR } from '../boot/sdboot/support';
+import { content, dialect, ESP, gpt, XBOOTLDR } from '../boot/sdboot/support';
 import { context, ROOT } from '../support';
 import { must, run, scratch } from './support';
+import { bootEfi, buildEfiWitness } from './witness/efi';
 
 const SEEDS = Number(process.env.SEEDS ?? 30);
 const STUB = '/usr/lib/systemd/boot/efi/linuxx64.efi.stub';
@@ -57,7 +61,7 @@ function treeOf(path: string): MemoryTree {
 
 /** Adds sections to an image, with objcopy. */
 function uki(dir: string, from: string, to: string, sections: Record<string, string>): void {
-  let vma = 0x10000000;
+  let vma = 0x100000;
   const options = Object.entries(sections).flatMap(([name, content]) => {
     const file = join(dir, `section${name}`);
     writeFileSync(file, content, 'latin1');
@@ -185,4 +189,67 @@ t.test('the fixture disk, made again, is said to be the same', async (t) => {
   t.equal(r.status, 0, r.stderr);
   const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
   t.same(read(join(dir, 'sdboot.expected.json')), read(join(ROOT, 'fixtures/images/sdboot.expected.json')));
+});
+
+/** A GPT disk with an ESP that holds `dir`. */
+function espDisk(dir: string, tree: string): string {
+  const disk = join(dir, 'disk.img');
+  const esp = join(dir, 'esp.img');
+  must('truncate', '-s', '8M', esp);
+  must('mkfs.vfat', '-F', '16', '-s', '1', esp);
+  for (const name of readdirSync(tree)) must('mcopy', '-s', '-Q', '-i', esp, join(tree, name), '::/');
+  must('truncate', '-s', '10M', disk);
+  must('sh', '-c', `printf 'label: gpt\nstart=2048, size=16384, type=${ESP}\n' | sfdisk -q "$1"`, 'sh', disk);
+  must('dd', `if=${esp}`, `of=${disk}`, 'bs=512', 'seek=2048', 'conv=notrunc', 'status=none');
+  return disk;
+}
+
+t.test('systemd-boot itself, in a virtual machine with UEFI firmware', async (t) => {
+  const dir = scratch(t);
+  const tree = join(dir, 'tree');
+  for (const folder of ['EFI/BOOT', 'EFI/Linux', 'loader/entries'])
+    mkdirSync(join(tree, folder), { recursive: true });
+  copyFileSync('/usr/lib/systemd/boot/efi/systemd-bootx64.efi', join(tree, 'EFI/BOOT/BOOTX64.EFI'));
+  const initrd = (n: number) => Buffer.alloc(n, `initrd of ${n} bytes `).toString('latin1');
+  for (const [stem, osrel] of [
+    ['one+2-0', 'ID=os\nVERSION_ID=2\nPRETTY_NAME="OS"\n'],
+    ['two', 'ID=os\nVERSION_ID=10\nPRETTY_NAME="OS"\n'],
+  ] as const)
+    uki(dir, STUB, join(tree, 'EFI/Linux', `${stem}.efi`), {
+      '.osrel': osrel,
+      '.cmdline': ` root=/dev/xvda2\tquiet ${stem}  x \n`,
+      '.linux': buildEfiWitness(`uki-${stem.slice(0, 3)}`).toString('latin1'),
+      '.initrd': initrd(70_001),
+    });
+  writeFileSync(join(tree, 'kernel'), buildEfiWitness('type1'));
+  writeFileSync(join(tree, 'first'), initrd(3004));
+  writeFileSync(join(tree, 'second'), initrd(502));
+  writeFileSync(
+    join(tree, 'loader/entries/type1+3.conf'),
+    'title One\noptions root=x  y \ninitrd /first\noptions "z"\ninitrd second\nlinux /kernel\n',
+  );
+  writeFileSync(join(tree, 'loader/entries/zed.conf'), 'title No kernel\nlinux /gone\n');
+  for (const conf of ['', 'default one*\n', 'default TYPE1*\ntimeout 0\n']) {
+    writeFileSync(join(tree, 'loader/loader.conf'), conf);
+    const disk = espDisk(dir, tree);
+    const seen = bootEfi(disk);
+    const source = new MemorySource(readFileSync(disk), 'disk');
+    const { target } = new Bootloader({ disks: [source], quiet: true, say: () => {} }).decide(undefined)!;
+    const name = /(?:uki-\w+|type1)(?=\0)/.exec(content(target.kernel).toString('latin1'))?.[0];
+    const ramdisk = Buffer.concat(
+      target.initrds.flatMap(({ file }, i) => {
+        const bytes = content(file);
+        return i + 1 < target.initrds.length ? [bytes, Buffer.alloc(-bytes.length & 3)] : [bytes];
+      }),
+    );
+    const ours = { kernel: name, cmdline: target.args, ramdisk: ramdisk.length, crc32: crc32(ramdisk) };
+    // 252 keeps a blank at the beginning, and does not align initrds (later versions do both as we do: here they are aligned).
+    // systemd-boot names the initrds on the command line as well, for kernels older than 5.8.
+    t.same(
+      seen && { ...seen, cmdline: seen.cmdline.replace(/^(?:initrd=\S+ )+/, '').replace(/^ /, '') },
+      ours,
+      `loader.conf: ${conf}`,
+    );
+    t.equal(target.problem, null);
+  }
 });

@@ -1,5 +1,5 @@
 /** Shared by the tests of systemd-boot's menu. */
-import { dialects } from '../../../lib/boot';
+import { dialects } from '../../../lib/boot/further';
 import type { BootDialect, GuestFile } from '../../../lib/boot/model';
 import { readWhole } from '../../../lib/fs/file';
 import type { FileSystem } from '../../../lib/fs/types';
