@@ -401,7 +401,10 @@ t.test('unified kernel images: type 1 entries that name one', async (t) => {
   t.same(parts('uki /u.efi'), ['kernel', 'inside', 'u', 'i']);
   t.same(parts('efi \\u.efi\noptions given'), ['kernel', 'given', 'u', 'i']);
   t.same(parts('linux u.efi\ninitrd /initrd\noptions given'), ['kernel', 'given', 'u', 'first', 'i']);
-  t.same(parts('linux /kernel.efi\noptions x'), [tree['kernel.efi']!.toString('latin1').slice(0, 6), 'x']);
+  t.same(parts('linux /kernel.efi\noptions x'), [
+    (tree['kernel.efi'] as Buffer).toString('latin1').slice(0, 6),
+    'x',
+  ]);
 });
 
 t.test("os-release: names and versions in systemd's order", async (t) => {
