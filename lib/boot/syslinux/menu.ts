@@ -236,7 +236,7 @@ function promptMenu(shared: Shared): BootMenu {
       item && (item.label === command.trimEnd() || wordLength(command) === command.trimEnd().length);
     const path = bare ? pathTo(core.root, item) : undefined;
     if (path) return path;
-    entries.push(new CommandEntry(shared, command, 'load', hidden));
+    entries.push(new CommandEntry(shared, command, 'load', hidden, undefined));
     return [entries.length - 1];
   };
   const command = core.defaultCommand;

@@ -272,8 +272,6 @@ class Parser {
     const type = draft.type === 'kernel' ? '' : `.${draft.type} `;
     const disabled = draft.separator || draft.disabled;
     const action = disabled ? 'disabled' : draft.action;
-    // Long lines from a few bytes of file: the global APPEND is in every label.
-    this.source.spend((append.length + added.length) >> 6);
     const item: Item = {
       label: draft.label,
       display: draft.menuLabel || draft.label,
@@ -298,10 +296,13 @@ class Parser {
     menu.items.push(item);
     if (!disabled) this.out.labels.push(item);
     if (action === 'goto' || action === 'exit') this.#gotos.push({ item, from: menu });
-    if (draft.hide) return;
-    if (draft.menuLabel) this.#hotkey(menu, item);
-    if (draft.isDefault && (action === 'command' || (this.reader === 'menu' && action === 'goto')))
-      menu.defaultItem = item;
+    if (!draft.hide) {
+      if (draft.menuLabel) this.#hotkey(menu, item);
+      if (draft.isDefault && (action === 'command' || (this.reader === 'menu' && action === 'goto')))
+        menu.defaultItem = item;
+    }
+    // Long lines from a few bytes of file: the global APPEND is in every label. Last, so that a label that is cut off stays.
+    this.source.spend((append.length + added.length) >> 6);
   }
 
   /** The letter behind the first `^`, unless another entry of the menu has it. */
