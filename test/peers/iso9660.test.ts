@@ -80,7 +80,7 @@ t.test('images of every kind', async (t) => {
     string,
     string,
   ];
-  must('bash', TREE, all, '2000');
+  must('bash', TREE, all, '500');
   must('env', 'LINK=15', 'bash', TREE, short, '300');
   must('env', 'PLAIN=1', 'bash', TREE, plain, '600');
   const images: [string, string, string[]][] = [
@@ -147,11 +147,14 @@ t.test('images of every kind', async (t) => {
     const theirs = lines(readFileSync(`${path}.list`, 'utf8'));
     t.ok(theirs.length > 300, `${name}: ${theirs.length} paths`);
     t.same([...list(fs, fs.root, '')].sort(), theirs, name);
-    t.equal(
-      fs.uuid,
-      run('blkid', ['-p', '-o', 'value', '-s', 'UUID', path]).stdout.trim() || undefined,
-      name,
-    );
+    // The UDF side of a bridge has a UUID of its own, which blkid and GRUB take.
+    const bridge = name.includes('udf');
+    if (!bridge)
+      t.equal(
+        fs.uuid,
+        run('blkid', ['-p', '-o', 'value', '-s', 'UUID', path]).stdout.trim() || undefined,
+        name,
+      );
     // What was put in comes out: Rock Ridge keeps all of it.
     if (/xorriso -R|zisofs of|-D/.test(name))
       t.same([...list(fs, fs.root, '')].sort(), listing(args.at(-1)!), name);
@@ -163,7 +166,7 @@ t.test('images of every kind', async (t) => {
       t.equal(sha256(Buffer.from(grub, 'latin1')), sum(fs, walk(fs, file)), `${name}: GRUB reads ${file}`);
     }
     const uuid = run('grub-probe', ['-d', path, '-t', 'fs_uuid']);
-    if (uuid.status === 0) t.equal(uuid.stdout.trim(), fs.uuid);
+    if (uuid.status === 0 && !bridge) t.equal(uuid.stdout.trim(), fs.uuid, `${name}: GRUB`);
   }
 });
 
