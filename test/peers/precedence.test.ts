@@ -77,7 +77,7 @@ t.test('over two volumes: the first that has any of them', async (t) => {
 /** `grub-menulst2cfg`: GRUB 2's reading of a legacy configuration. */
 const MENUS: readonly string[] = [
   'default 1\ntimeout 5\ntitle A\nroot (hd0,0)\nkernel /vmlinuz a root=/dev/xvda1 ro quiet\ninitrd /initrd.img\ntitle B\nkernel (hd0,0)/vmlinuz b  two   blanks\ninitrd (hd0,0)/initrd.img\n',
-  '# comment\ndefault=0\nfallback=1\ntitle A\nkernel /gone a\ntitle B\n\troot\t(hd0,0)\n\tkernel\t--no-mem-option /vmlinuz b\n\tquiet\n\tinitrd\t/initrd.img\n',
+  '# comment\ndefault=0\nfallback=1\ntitle A\nkernel /gone a\ntitle B\nroot\t(hd0,0)\nkernel\t--no-mem-option /vmlinuz b\nquiet\ninitrd\t/initrd.img\n',
   'color cyan/blue white/blue\ntitle Debian GNU/Linux, kernel 6.1\nroot (hd0,0)\nkernel --type=linux /vmlinuz root=LABEL=x ro console=hvc0,115200\nsavedefault\nboot\n',
   'default saved\ntitle A\nroot (hd0,0)\nkernel /vmlinuz init=/bin/sh\ninitrd /initrd.img\n',
 ];
