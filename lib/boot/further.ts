@@ -62,7 +62,7 @@ export const dialects: readonly BootDialect[] = [
     name: 'bls',
     paths: PREFIXES.flatMap((p) => [`${p}/loader/entries/`, `${p}/EFI/Linux/`]),
     evaluate: (config, ctx) =>
-      (require('./bls/dialect') as typeof import('./bls/dialect')).evaluate(config, ctx),
+      (require('./sdboot/dialect') as typeof import('./sdboot/dialect')).evaluate(config, ctx),
   },
   {
     name: 'lilo',

@@ -11,8 +11,6 @@ packages=(
   debootstrap fusefat cpio zstd
   # ISO images
   xorriso genisoimage isolinux syslinux-common syslinux-utils libarchive-tools
-  # a kernel with what this one may lack (uml.sh)
-  user-mode-linux
   # a Linux kernel as one process: partition scans and vfat, which the host's may lack (uml.sh)
   user-mode-linux
   # the shell of GRUB 0.97, a 32-bit program (fixtures/recipes/grublegacy.sh fetches grub-legacy itself)
@@ -20,13 +18,13 @@ packages=(
   # measuring and looking
   strace time file procps python3
   # the witness kernel, the machine that boots it, syslinux itself
-  binutils qemu-system-x86 seabios syslinux syslinux-common extlinux isolinux xorriso
-  # notes of ELF kernels, shell assignments, U-Boot's image header
-  binutils dash u-boot-tools
+  binutils qemu-system-x86 seabios syslinux extlinux
+  # shell assignments, U-Boot's image header
+  dash u-boot-tools
   # rpm's comparison of versions
   librpm9
   # bootctl, the stub of unified kernel images, systemd-boot itself in a virtual machine with UEFI firmware
-  systemd systemd-boot binutils ovmf qemu-system-x86 gcc
+  systemd systemd-boot ovmf gcc
 )
 missing=()
 for p in "${packages[@]}"; do
