@@ -1,5 +1,5 @@
 /** The second pass: further places of the first pass's dialects, then bootloaders that pygrub does not know. A chunk. */
-import { dialects as first } from '.';
+import { dialects as first, later } from '.';
 import type { BootDialect } from './model';
 
 /** A dialect of the first pass in other places. */
@@ -52,27 +52,24 @@ export const dialects: readonly BootDialect[] = [
     ...['/boot/menu.lst', '/menu.lst', '/boot/grub.conf', '/grub.conf', '/etc/grub.conf'],
     ...['/rpool/boot/grub/menu.lst', '/EFI/redhat/grub.conf', '/boot/efi/EFI/redhat/grub.conf'],
   ]),
-  {
-    name: 'sdboot',
-    paths: PREFIXES.map((p) => `${p}/loader/loader.conf`),
-    evaluate: (config, ctx) =>
-      (require('./sdboot/dialect') as typeof import('./sdboot/dialect')).evaluate(config, ctx),
-  },
-  {
-    name: 'bls',
-    paths: PREFIXES.flatMap((p) => [`${p}/loader/entries/`, `${p}/EFI/Linux/`]),
-    evaluate: (config, ctx) =>
-      (require('./sdboot/dialect') as typeof import('./sdboot/dialect')).evaluate(config, ctx),
-  },
-  {
-    name: 'lilo',
-    paths: ['/etc/lilo.conf', '/boot/lilo.conf', '/lilo.conf'],
-    evaluate: (config, ctx) =>
-      (require('./lilo/dialect') as typeof import('./lilo/dialect')).evaluate(config, ctx),
-  },
-  {
-    name: 'elilo',
-    paths: [
+  later(
+    'sdboot',
+    PREFIXES.map((p) => `${p}/loader/loader.conf`),
+    () => require('./sdboot/dialect') as typeof import('./sdboot/dialect'),
+  ),
+  later(
+    'bls',
+    PREFIXES.flatMap((p) => [`${p}/loader/entries/`, `${p}/EFI/Linux/`]),
+    () => require('./sdboot/dialect') as typeof import('./sdboot/dialect'),
+  ),
+  later(
+    'lilo',
+    ['/etc/lilo.conf', '/boot/lilo.conf', '/lilo.conf'],
+    () => require('./lilo/dialect') as typeof import('./lilo/dialect'),
+  ),
+  later(
+    'elilo',
+    [
       ...['/EFI', '/boot/efi/EFI'].flatMap((place) =>
         ['debian', 'redhat', 'SuSE', 'gentoo', 'Slackware', 'BOOT'].map(
           (name) => `${place}/${name}/elilo.conf`,
@@ -80,34 +77,29 @@ export const dialects: readonly BootDialect[] = [
       ),
       ...['/elilo.conf', '/boot/efi/elilo.conf', '/etc/elilo.conf'],
     ],
-    evaluate: (config, ctx) =>
-      (require('./elilo/dialect') as typeof import('./elilo/dialect')).evaluate(config, ctx),
-  },
-  {
-    name: 'yaboot',
-    paths: ['/etc/yaboot.conf', '/yaboot.conf', '/boot/etc/yaboot.conf'],
-    evaluate: (config, ctx) =>
-      (require('./yaboot/dialect') as typeof import('./yaboot/dialect')).evaluate(config, ctx),
-  },
-  {
-    name: 'kboot',
-    paths: ['', '/etc', '/boot'].flatMap((p) => [`${p}/kboot.conf`, `${p}/kboot.cnf`]),
-    evaluate: (config, ctx) =>
-      (require('./kboot/dialect') as typeof import('./kboot/dialect')).evaluate(config, ctx),
-  },
-  {
-    name: 'bsd',
-    paths: ['/boot/kernel/kernel', '/netbsd', '/bsd'],
-    evaluate: (config, ctx) =>
-      (require('./bsd/dialect') as typeof import('./bsd/dialect')).evaluate(config, ctx),
-  },
-  {
-    name: 'foreign',
-    paths: [
+    () => require('./elilo/dialect') as typeof import('./elilo/dialect'),
+  ),
+  later(
+    'yaboot',
+    ['/etc/yaboot.conf', '/yaboot.conf', '/boot/etc/yaboot.conf'],
+    () => require('./yaboot/dialect') as typeof import('./yaboot/dialect'),
+  ),
+  later(
+    'kboot',
+    ['', '/etc', '/boot'].flatMap((p) => [`${p}/kboot.conf`, `${p}/kboot.cnf`]),
+    () => require('./kboot/dialect') as typeof import('./kboot/dialect'),
+  ),
+  later(
+    'bsd',
+    ['/boot/kernel/kernel', '/netbsd', '/bsd'],
+    () => require('./bsd/dialect') as typeof import('./bsd/dialect'),
+  ),
+  later(
+    'foreign',
+    [
       ...['', '/boot'].flatMap((p) => [`${p}/boot.scr`, `${p}/boot.scr.uimg`, `${p}/uEnv.txt`]),
       ...['/bootmgr', '/ntldr', '/EFI/Microsoft/Boot/bootmgfw.efi'],
     ],
-    evaluate: (config, ctx) =>
-      (require('./foreign/dialect') as typeof import('./foreign/dialect')).evaluate(config, ctx),
-  },
+    () => require('./foreign/dialect') as typeof import('./foreign/dialect'),
+  ),
 ];

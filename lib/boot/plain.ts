@@ -6,7 +6,7 @@
  */
 import { type ByteString, printable } from '../bytes/text';
 import { payload } from './guest';
-import type { BootTarget, GuestFile, MenuEntry } from './model';
+import type { BootMenu, BootTarget, GuestFile, MenuEntry } from './model';
 import { trimBlanks, wordsOf } from './words';
 
 export interface Plain {
@@ -74,3 +74,15 @@ export function plainEntry(plain: Plain): MenuEntry {
     resolve: (text) => target(text === undefined ? plain : edited(plain, text)),
   };
 }
+
+/** A menu with nothing set but what is given. */
+export const plainMenu = (entries: readonly MenuEntry[], settings: Partial<BootMenu> = {}): BootMenu => ({
+  entries,
+  default: undefined,
+  fallback: [],
+  timeout: null,
+  timeoutStyle: 'menu',
+  console: '',
+  warnings: [],
+  ...settings,
+});

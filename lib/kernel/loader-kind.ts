@@ -2,17 +2,16 @@
 import { constants, gunzipSync } from 'node:zlib';
 import type { Context } from '../bytes/budget';
 import type { FileSystem, FsNode } from '../fs/types';
-import { readRange } from './head';
+import { kernelKind, readRange } from './head';
 
 export type LoaderKind = 'linux' | 'multiboot' | 'unknown';
 
 /** Multiboot 0.6.96, section 3.1: the header lies in the first 8,192 bytes, aligned to 4. */
 const MULTIBOOT_SEARCH = 8192;
 const MULTIBOOT_MAGIC = 0x1badb002;
-/** Documentation/arch/x86/boot.rst: `HdrS` at 0x202 since protocol 2.00. */
-const LINUX_MAGIC_AT = 0x202;
-/** Compressed bytes that are looked at: more than 8,192 of any real program, and at most 17 MB of a bomb. */
-const COMPRESSED_HEAD = 16 * 1024;
+/** Compressed bytes that are looked at: DEFLATE makes at most 1,032 bytes of one. */
+const COMPRESSED_HEAD = 8192;
+const UNPACKED_HEAD = COMPRESSED_HEAD * 1032;
 
 /** A gzip'd image is looked into, as GRUB does. @throws GuestError when the file cannot be read */
 export function loaderKind(fs: FileSystem, node: FsNode, ctx: Context): LoaderKind {
@@ -20,17 +19,14 @@ export function loaderKind(fs: FileSystem, node: FsNode, ctx: Context): LoaderKi
   let head = raw;
   if (raw.length > 2 && raw.readUInt16BE(0) === 0x1f8b) {
     ctx.budget.step(1000);
+    ctx.budget.allocate(UNPACKED_HEAD);
     try {
       head = gunzipSync(raw, { finishFlush: constants.Z_SYNC_FLUSH });
     } catch {
       return 'unknown';
     }
   }
-  if (
-    head.length >= LINUX_MAGIC_AT + 4 &&
-    head.toString('latin1', LINUX_MAGIC_AT, LINUX_MAGIC_AT + 4) === 'HdrS'
-  )
-    return 'linux';
+  if (kernelKind(head) === 'bzImage') return 'linux';
   for (let at = 0; at + 12 <= Math.min(head.length, MULTIBOOT_SEARCH); at += 4) {
     if (head.readUInt32LE(at) !== MULTIBOOT_MAGIC) continue;
     // Magic, flags and checksum add up to zero.

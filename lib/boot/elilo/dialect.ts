@@ -1,6 +1,6 @@
 /** elilo.conf: LILO's language on an EFI system partition. */
 import { type ByteString, printable } from '../../bytes/text';
-import { type Loads, parseConfig, positionOf, sectionEntry, setting, tenths } from '../lilo/entry';
+import { type Loads, parseConfig, sectionEntry, sectionMenu, setting } from '../lilo/entry';
 import type { Rules, Section, Settings } from '../lilo/parser';
 import type { BootContext, BootMenu, ConfigFile, GuestFile } from '../model';
 import { SystemFiles } from '../system';
@@ -30,27 +30,8 @@ export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
       ctx,
     ),
   );
-  const wanted = globals.get('default');
-  const position =
-    wanted === undefined
-      ? 0
-      : positionOf(
-          labels.map((label) => [label]),
-          wanted,
-        );
-  if (wanted !== undefined && position < 0 && entries.length > 0)
-    warnings.push(`the default '${printable(wanted)}' does not exist, the first entry is taken`);
-  const prompt = globals.has('prompt');
-  const limit = globals.get('timeout');
-  return {
-    entries,
-    default: [Math.max(position, 0)],
-    fallback: [],
-    timeout: prompt ? (limit === undefined ? -1 : tenths(limit)) : tenths(globals.get('delay') ?? '0'),
-    timeoutStyle: prompt ? 'menu' : 'hidden',
-    console: '',
-    warnings,
-  };
+  const names = labels.map((label) => [label]);
+  return sectionMenu(entries, names, globals.get('default'), globals, warnings);
 }
 
 /**

@@ -7,6 +7,7 @@ import { readWhole } from '../../fs/file';
 import { defaultChoice, namedChoice } from '../choose';
 import { payload, type Volume } from '../guest';
 import type { BootContext, BootMenu, BootTarget, ConfigFile, MenuEntry, Password } from '../model';
+import { plainMenu } from '../plain';
 import { parseDevice } from './device';
 import { EntryRun, guards } from './entry';
 import { isKnown, MENU_AND_ENTRY, MENU_ONLY } from './known';
@@ -236,15 +237,8 @@ function innerMenu(name: ByteString, base: Volume, reading: Reading): BootMenu |
 function unlockedMenu(name: ByteString, base: Volume, reading: Reading): BootMenu {
   const budget = reading.ctx.budget.child(BUDGETS.evaluation, 'the configuration behind the password');
   return (
-    innerMenu(name, base, { ...reading, budget }) ?? {
-      entries: [],
-      default: undefined,
-      fallback: [],
-      timeout: null,
-      timeoutStyle: 'menu',
-      console: '',
-      warnings: [`${printable(firstWord(name))}: cannot be read`],
-    }
+    innerMenu(name, base, { ...reading, budget }) ??
+    plainMenu([], { warnings: [`${printable(firstWord(name))}: cannot be read`] })
   );
 }
 

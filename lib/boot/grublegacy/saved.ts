@@ -3,7 +3,7 @@ import type { Context } from '../../bytes/budget';
 import { GuestError } from '../../bytes/errors';
 import { LIMITS } from '../../bytes/limits';
 import type { ByteString } from '../../bytes/text';
-import { FileBackedSource } from '../../fs/file-source';
+import { readRange } from '../../kernel/head';
 import type { Guest, Volume } from '../guest';
 import type { GuestFile } from '../model';
 import { leadingNumber } from './lines';
@@ -17,16 +17,8 @@ export interface Saved {
 /** Where Red Hat's GRUB keeps it: in stage2's second sector (shared.h: STAGE2_SAVED_ENTRYNO …). */
 const STAGE2 = { at: 512, version: 6, savedEntry: 12, id: 16, versionWanted: 0x0203, onceOnly: 0x10000 };
 
-/**
- * The first bytes of a file, at most `count`.
- * @throws GuestError
- */
-export function head(file: GuestFile, count: number, ctx: Context): Buffer {
-  const { fs, node } = file.found!;
-  const into = Buffer.alloc(Math.min(count, node.size));
-  if (into.length > 0) new FileBackedSource(fs, node, file.path, 0, ctx).read(0, into);
-  return into;
-}
+const head = ({ found }: GuestFile, count: number, ctx: Context): Buffer =>
+  readRange(found!.fs, found!.node, 0, count, ctx);
 
 /**
  * From the file `default` beside the configuration (a number and line feeds in ten bytes, then a warning for people;

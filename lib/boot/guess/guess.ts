@@ -7,7 +7,7 @@ import { tryWalk } from '../../fs/walk';
 import { bootOrder } from '../discover';
 import { type Guest, payload, type Volume } from '../guest';
 import type { BootContext, BootDialect, BootMenu, ConfigFile, GuestFile, MenuEntry } from '../model';
-import { plainEntry } from '../plain';
+import { plainEntry, plainMenu } from '../plain';
 import { readText, SystemFiles } from '../system';
 import { trimBlanks } from '../words';
 import { commandLine, type System, systemOn } from './cmdline';
@@ -66,15 +66,10 @@ export function* guesses(guest: Guest, ctx: BootContext): Generator<Guess> {
 }
 
 function menuOf(entries: readonly MenuEntry[]): BootMenu {
-  return {
-    entries,
-    default: [0],
-    fallback: [],
+  return plainMenu(entries, {
     timeout: TIMEOUT,
-    timeoutStyle: 'menu',
-    console: '',
     warnings: ['no boot configuration was found, what can be booted is guessed'],
-  };
+  });
 }
 
 /** As `load` finds it again: with its device where that is not the menu's own volume. */

@@ -2,7 +2,7 @@
 import { type ByteString, printable } from '../../bytes/text';
 import type { BootContext, BootMenu, ConfigFile, MenuEntry, Password } from '../model';
 import { SystemFiles } from '../system';
-import { baseName, type Loads, parseConfig, positionOf, sectionEntry, setting, tenths } from './entry';
+import { baseName, type Loads, parseConfig, sectionEntry, sectionMenu, setting } from './entry';
 import type { Rules, Section, Settings } from './parser';
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(' '));
@@ -60,24 +60,8 @@ export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
   )
     warnings.push('a password is kept in a file of hashes, it cannot be compared here');
 
-  const wanted = defaultOf(globals);
-  const position = wanted === undefined ? 0 : positionOf(names, wanted);
-  if (wanted !== undefined && position < 0 && entries.length > 0)
-    warnings.push(`the default '${printable(wanted)}' does not exist, the first entry is taken`);
-
-  const prompt = globals.has('prompt');
-  const limit = globals.get('timeout');
-  return {
-    entries,
-    default: [Math.max(position, 0)],
-    fallback: [],
-    // With a prompt LILO waits for ever unless `timeout` is set; without one it waits `delay` for a key.
-    timeout: prompt ? (limit === undefined ? -1 : tenths(limit)) : tenths(globals.get('delay') ?? '0'),
-    timeoutStyle: prompt ? 'menu' : 'hidden',
-    console: '',
-    ...(password ? { passwords: new Map([['', password]]) } : {}),
-    warnings,
-  };
+  const menu = sectionMenu(entries, names, defaultOf(globals), globals, warnings);
+  return password ? { ...menu, passwords: new Map([['', password]]) } : menu;
 }
 
 /** A Xen guest is one of the virtual environments that `vmdefault` is for. */

@@ -4,7 +4,8 @@ import { BUDGETS, LIMITS } from '../../bytes/limits';
 import { type ByteString, fromBytes, printable } from '../../bytes/text';
 import { readWhole } from '../../fs/file';
 import { payload } from '../guest';
-import type { BootContext, BootTarget, ConfigFile, GuestFile, MenuEntry } from '../model';
+import type { BootContext, BootMenu, BootTarget, ConfigFile, GuestFile, MenuEntry } from '../model';
+import { plainMenu } from '../plain';
 import { trimBlanks } from '../words';
 import { type Parsed, parseSections, type Rules, type Section, type Settings } from './parser';
 
@@ -100,3 +101,30 @@ export function positionOf(names: readonly (readonly ByteString[])[], wanted: By
 
 /** `/boot/vmlinuz-2.4` → `vmlinuz-2.4` */
 export const baseName = (path: ByteString): ByteString => path.slice(path.lastIndexOf('/') + 1);
+
+/**
+ * The menu of an image file's language.
+ * @param names of each entry: its label, aliases …
+ * @param wanted the entry that boots by itself; undefined is the first
+ */
+export function sectionMenu(
+  entries: readonly MenuEntry[],
+  names: readonly (readonly ByteString[])[],
+  wanted: ByteString | undefined,
+  globals: Settings,
+  warnings: readonly string[],
+): BootMenu {
+  const position = wanted === undefined ? 0 : positionOf(names, wanted);
+  const absent = wanted !== undefined && position < 0 && entries.length > 0;
+  const prompt = globals.has('prompt');
+  const limit = globals.get('timeout');
+  return plainMenu(entries, {
+    default: [Math.max(position, 0)],
+    // With a prompt it waits for ever unless `timeout` is set; without one it waits `delay` for a key.
+    timeout: prompt ? (limit === undefined ? -1 : tenths(limit)) : tenths(globals.get('delay') ?? '0'),
+    timeoutStyle: prompt ? 'menu' : 'hidden',
+    warnings: absent
+      ? [...warnings, `the default '${printable(wanted)}' does not exist, the first entry is taken`]
+      : warnings,
+  });
+}

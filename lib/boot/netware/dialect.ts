@@ -1,6 +1,6 @@
 /** A NetWare PV guest: its loader lies at a fixed place. */
 import type { BootContext, BootMenu, ConfigFile } from '../model';
-import { plainEntry } from '../plain';
+import { plainEntry, plainMenu } from '../plain';
 
 /** `config` is the loader itself. */
 export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
@@ -14,13 +14,5 @@ export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
     root: volume.name,
     load: (name) => ctx.guest.file(name, volume),
   });
-  return {
-    entries: [entry],
-    default: [0],
-    fallback: [],
-    timeout: 0,
-    timeoutStyle: 'hidden',
-    console: '',
-    warnings: [],
-  };
+  return plainMenu([entry], { timeout: 0, timeoutStyle: 'hidden' });
 }

@@ -1,7 +1,7 @@
 /** A Solaris PV guest: its kernel and boot archive lie at fixed places, and nothing configures them. */
 import type { ByteString } from '../../bytes/text';
 import type { BootContext, BootMenu, ConfigFile } from '../model';
-import { plainEntry } from '../plain';
+import { plainEntry, plainMenu } from '../plain';
 import { wordsOf } from '../words';
 
 /** `config` is the kernel itself: one of index.ts' two paths. */
@@ -18,15 +18,7 @@ export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
     mergeArgs,
     load: (name) => ctx.guest.file(name, volume),
   });
-  return {
-    entries: [entry],
-    default: [0],
-    fallback: [],
-    timeout: 0,
-    timeoutStyle: 'hidden',
-    console: '',
-    warnings: [],
-  };
+  return plainMenu([entry], { timeout: 0, timeoutStyle: 'hidden' });
 }
 
 /**

@@ -7,6 +7,7 @@ import { readWhole } from '../../fs/file';
 import { defaultChoice } from '../choose';
 import { payload } from '../guest';
 import type { BootContext, BootMenu, BootTarget, GuestFile, InitrdPart, MenuEntry, Password } from '../model';
+import { plainMenu } from '../plain';
 import { execute, type Lead, leadOf, load, type Shell } from './execute';
 import {
   findLabel,
@@ -40,15 +41,7 @@ interface Shared {
   readonly core: Parsed;
 }
 
-const empty = (warnings: readonly string[]): BootMenu => ({
-  entries: [],
-  default: undefined,
-  fallback: [],
-  timeout: null,
-  timeoutStyle: 'menu',
-  console: '',
-  warnings,
-});
+const empty = (warnings: readonly string[]): BootMenu => plainMenu([], { warnings });
 
 /** FSUUID= as the filesystem prints it; the other words describe a machine that is not there. */
 function sysappendWords(place: Place, mask: number): ByteString {
