@@ -215,6 +215,31 @@ t.test('a failure says why, on its last line once, and leaves nothing', async (t
   t.notOk(readdirSync(dir).includes('created-result'), 'a result file of ours is removed too');
 });
 
+t.test('--isconfig knows a configuration by its name, or else by what is in it', async (t) => {
+  const LEGACY = 'default 1\ntitle A\nkernel /a\ntitle B\nroot (hd0,0)\nkernel /k legacy\ninitrd /i\n';
+  const SYSLINUX = 'default b\nlabel a\n  kernel /a\nlabel b\n  kernel /k\n  initrd /i\n  append syslinux\n';
+  const LILO = 'default=b\nimage=/a\n  label=a\nimage=/k\n  label=b\n  initrd=/i\n  append=lilo\n';
+  const BLS = 'title X\nlinux /k\ninitrd /i\noptions bls\n';
+  for (const [name, text, args] of [
+    ['menu.lst', LEGACY, 'legacy'],
+    ['grub.conf', LEGACY, 'legacy'],
+    ['what', LEGACY, 'legacy'],
+    ['extlinux.conf', SYSLINUX, 'syslinux'],
+    ['isolinux.cfg', SYSLINUX, 'syslinux'],
+    ['what', SYSLINUX, 'syslinux'],
+    ['lilo.conf', LILO, 'lilo'],
+    ['what', LILO, 'lilo'],
+    ['6.1.conf', BLS, 'bls'],
+    ['what', entry('X', 'linux /k grub2', 'initrd /i'), 'grub2'],
+  ]) {
+    const path = join(dir, name!);
+    writeFileSync(path, text!);
+    const r = run('--isconfig', path);
+    t.equal(r.status, 0, r.err);
+    t.match(r.out, new RegExp(`^ {2}kernel: /k\\n {2}initrd: /i\\n {2}args: .*\\b${args}\\n$`), name);
+  }
+});
+
 t.test('nothing boots, so the kernels on the disk are guessed at', async (t) => {
   const disk = diskWith(entry('Gone', 'linux /gone x'));
   const out = outDirectory();
