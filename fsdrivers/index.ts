@@ -7,6 +7,7 @@
  */
 import type { Context } from '../lib/bytes/budget';
 import { within } from '../lib/bytes/errors';
+import type { ByteString } from '../lib/bytes/text';
 import type { FileSystem, FileSystemDriver } from '../lib/fs/types';
 import type { BlockSource } from '../lib/source/types';
 
@@ -62,13 +63,16 @@ export function openFileSystem(
   source: BlockSource,
   ctx: Context,
   others: () => Iterable<BlockSource>,
+  bootfs?: ByteString,
 ): FileSystem | undefined {
   for (const registered of drivers) {
     if (!registered.looksLike(source, ctx)) continue;
     const driver = registered.load();
     const member = driver.probe(source, ctx);
     if (!member) continue;
-    return within(member.type, () => driver.open([source], ctx, { others }));
+    return within(member.type, () =>
+      driver.open([source], ctx, bootfs === undefined ? { others } : { others, bootfs }),
+    );
   }
   return undefined;
 }

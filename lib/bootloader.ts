@@ -31,6 +31,8 @@ export interface Request {
   readonly offset?: number | undefined;
   /** The disks hold one filesystem each, opened so, and nothing that it names needs to exist (`--isconfig`). */
   readonly openAs?: GuestParts['openFileSystem'] | undefined;
+  /** The ZFS dataset that the admin named, where the disks hold ZFS. */
+  readonly bootfs?: ByteString | undefined;
   /** Nobody watches: nothing waits. */
   readonly quiet: boolean;
   /** Kernels are looked for where no configuration boots anything. */
@@ -84,7 +86,8 @@ export class Bootloader {
     const parts: GuestParts = {
       // With --offset there is one filesystem and no table.
       readTable: request.offset === undefined && !request.openAs ? readTable : () => undefined,
-      openFileSystem: request.openAs ?? openFileSystem,
+      openFileSystem:
+        request.openAs ?? ((source, ctx, others) => openFileSystem(source, ctx, others, request.bootfs)),
     };
     this.guest = new Guest(ctx, parts);
     this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet };

@@ -93,6 +93,7 @@ async function run(options: Options): Promise<number> {
       disks,
       offset: options.offset,
       openAs: options.action === 'isconfig' ? reports().configFileSystem(options.operands[0]!) : undefined,
+      bootfs: options.args?.includes('zfs-bootfs=') ? reports().namedBootfs(options.args) : undefined,
       guess: options.guess && options.action !== 'isconfig',
       quiet: !options.interactive || !boots,
       say: log,
@@ -188,8 +189,10 @@ function join(decision: Decision, options: Options): ByteString {
   const { target } = decision;
   const own = target.args;
   const added = options.args ?? '';
-  if (target.mergeArgs) return target.mergeArgs(added);
-  return own !== '' && added !== '' ? `${own} ${added}` : own + added;
+  const both = own !== '' && added !== '' ? `${own} ${added}` : own + added;
+  const args = target.mergeArgs ? target.mergeArgs(added) : both;
+  const zfs = target.kernel?.found?.fs.bootString;
+  return zfs === undefined ? args : reports().withBootString(args, zfs);
 }
 
 async function extract(

@@ -4,6 +4,7 @@ import { DEFAULT_DIRECTORY } from './options';
 export { failureLines } from '../diagnostics';
 export { listAsJson, listAsText } from '../output/list';
 export { configDisk, configFileSystem } from './isconfig';
+export { namedBootfs, withBootString } from './zfs';
 
 export function usage(program: string): string {
   return `Usage: ${program} [OPTION]... DISK [FURTHER-DISK]...

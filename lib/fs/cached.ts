@@ -17,6 +17,7 @@ export class CachedFileSystem implements FileSystem {
   readonly label?: ByteString;
   readonly root: FsNode;
   readonly ignoresCase?: boolean;
+  readonly bootString?: ByteString;
 
   constructor(inner: FileSystem) {
     this.#inner = inner;
@@ -25,6 +26,7 @@ export class CachedFileSystem implements FileSystem {
     this.root = inner.root;
     if (inner.uuid !== undefined) this.uuid = inner.uuid;
     if (inner.label !== undefined) this.label = inner.label;
+    if (inner.bootString !== undefined) this.bootString = inner.bootString;
     if (inner.ignoresCase !== undefined) this.ignoresCase = inner.ignoresCase;
   }
 

@@ -48,6 +48,8 @@ export interface FileSystem {
   readonly uuid?: string;
   readonly label?: ByteString;
   readonly root: FsNode;
+  /** ZFS: what a Solaris kernel must be told of the dataset that it boots from, `zfs-bootfs=rpool/ROOT/x,bootpath="…"`. */
+  readonly bootString?: ByteString;
   /** True where names match without regard to case. */
   readonly ignoresCase?: boolean;
   /** One component, never `.` `..` or empty (the shared walk handles those). */
@@ -82,4 +84,6 @@ export interface FileSystemDriver {
 export interface OpenOptions {
   /** All other volumes, for drivers that have parts elsewhere (ext4's external journal, btrfs devices). */
   readonly others?: () => Iterable<BlockSource>;
+  /** ZFS: the dataset that the admin named (`zfs-bootfs=` in `--args`), in place of the pool's `bootfs` property. */
+  readonly bootfs?: ByteString;
 }

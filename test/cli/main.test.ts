@@ -236,7 +236,7 @@ t.test('--isconfig knows a configuration by its name, or else by what is in it',
     writeFileSync(path, text!);
     const r = run('--isconfig', path);
     t.equal(r.status, 0, r.err);
-    t.match(r.out, new RegExp(`^ {2}kernel: /k\\n {2}initrd: /i\\n {2}args: .*\\b${args}\\n$`), name);
+    t.match(r.out, new RegExp(`^ {2}kernel: /k\\n {2}initrd: /i\\n {2}args: .*\\b${args}\\n$`), `${name}`);
   }
 });
 
