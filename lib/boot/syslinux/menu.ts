@@ -81,7 +81,7 @@ export function startCore(session: Session): BootMenu {
         ...menu,
         console: core.console + menu.console,
         // The core reads what the menu reads as well: each warning once.
-        warnings: [...new Set([...core.warnings, ...notes, ...menu.warnings])],
+        warnings: [...new Set([...warningsOf(core), ...notes, ...menu.warnings])],
         totalTimeout: menu.totalTimeout ?? (core.totalTimeout > 0 ? core.totalTimeout / 10 : undefined),
       } as BootMenu;
     }
@@ -210,11 +210,22 @@ const common = (parsed: Parsed) => ({
 
 const seconds = (tenths: number): number => (tenths > 0 ? tenths / 10 : -1);
 
+const MOST_NAMED = 20;
+
+const shortened = (list: readonly string[]): string =>
+  list.slice(0, MOST_NAMED).join(', ') +
+  (list.length > MOST_NAMED ? ` and ${list.length - MOST_NAMED} more` : '');
+
 function warningsOf(parsed: Parsed): string[] {
+  const { missing } = parsed;
+  const skipped =
+    missing.size > 0
+      ? [`skipped, as syslinux does, what cannot be included: ${shortened([...missing])}`]
+      : [];
   const saved = parsed.menuSave
     ? ["MENU SAVE: the choice saved in ldlinux.sys is not read, the configuration's own default counts"]
     : [];
-  return [...parsed.warnings, ...saved];
+  return [...parsed.warnings, ...skipped, ...saved];
 }
 
 /** The core's prompt: labels are typed, DEFAULT boots by itself. */

@@ -88,6 +88,8 @@ export interface Parsed {
   /** Lines of SAY. */
   console: ByteString;
   readonly warnings: string[];
+  /** Why files to include were not, printable. */
+  readonly missing: Set<string>;
 }
 
 /** What the parser needs of the world. */
@@ -250,6 +252,7 @@ class Parser {
       path: [],
       console: '',
       warnings: [],
+      missing: new Set(),
     };
   }
 
@@ -357,9 +360,7 @@ class Parser {
       throw new GuestError('limit', `files included deeper than ${LIMITS.includeDepth}`);
     const file = this.source.file(name);
     if (!file.found) {
-      this.out.warnings.push(
-        `the file to include is skipped, as syslinux does: ${file.problem ?? printable(name)}`,
-      );
+      this.out.missing.add(file.problem ?? printable(name));
       return false;
     }
     this.read(this.source.text(file), depth + 1);

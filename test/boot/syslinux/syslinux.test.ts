@@ -351,3 +351,12 @@ t.test('a root and a working directory of its own (syslinux_source -r, -c)', asy
   t.same(paths({ root: '/iso', cwd: '/' }), ['/iso/k', '/iso/k']);
   t.same(paths({}), ['/iso/isolinux/k', '/k']);
 });
+
+t.test('files to include that are not there: one warning, however many they are', async (t) => {
+  // Debian's installer has ten of them on every boot.
+  const includes = Array.from({ length: 30 }, (_, i) => `INCLUDE gone${i}.cfg\n`).join('');
+  const text = `UI menu.c32\n${includes}LABEL a\nLINUX k\n`;
+  const { warnings } = evaluate(dialect(), '/syslinux.cfg', { 'syslinux.cfg': text, k: 'k' }).menu;
+  t.equal(warnings.length, 1);
+  t.match(warnings[0], /skipped, as syslinux does.*\/gone0\.cfg: not found, .* and 10 more$/);
+});
