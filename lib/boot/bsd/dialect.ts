@@ -8,24 +8,8 @@ import { payload } from '../guest';
 import type { BootContext, BootMenu, ConfigFile, GuestFile, MenuEntry } from '../model';
 import { type Plain, plainEntry } from '../plain';
 import { freebsd } from './freebsd';
+import type { Menu } from './menu';
 import { netbsd } from './netbsd';
-
-/** A kernel as a system's own configuration names it. */
-export interface Candidate {
-  readonly title: ByteString;
-  readonly kernel: ByteString;
-  readonly args: ByteString;
-  readonly notes: readonly string[];
-}
-
-export interface Menu {
-  readonly candidates: readonly Candidate[];
-  readonly default: number;
-  /** Seconds, -1 for ever. */
-  readonly timeout: number;
-  readonly warnings: readonly string[];
-  mergeArgs?(args: ByteString, added: ByteString): ByteString;
-}
 
 /** `config` is the kernel that made this a guest of its kind. */
 export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {

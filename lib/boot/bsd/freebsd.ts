@@ -8,7 +8,7 @@ import { tryWalk } from '../../fs/walk';
 import type { BootContext, ConfigFile } from '../model';
 import { readFstab, readText } from '../system';
 import { trimBlanks, wordsOf } from '../words';
-import type { Candidate, Menu } from './dialect';
+import type { Candidate, Menu } from './menu';
 
 /** `name="value"` lines, the last of a name counts; a name may hold dots and dashes. */
 export function loaderVariables(text: ByteString, into: Map<ByteString, ByteString>, ctx: BootContext): void {

@@ -6,7 +6,7 @@ import { type ByteString, printable } from '../../bytes/text';
 import type { BootContext, ConfigFile } from '../model';
 import { readFstab, readText } from '../system';
 import { trimBlanks, wordsOf } from '../words';
-import type { Candidate, Menu } from './dialect';
+import type { Candidate, Menu } from './menu';
 
 const MAX_ITEMS = 100;
 
