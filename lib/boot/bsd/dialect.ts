@@ -1,7 +1,7 @@
 /** FreeBSD, NetBSD and OpenBSD: their kernels, with the reason why Xen can start one or not. */
 import { GuestError } from '../../bytes/errors';
 import { BUDGETS } from '../../bytes/limits';
-import { type ByteString, printable } from '../../bytes/text';
+import { printable } from '../../bytes/text';
 import { readXenNotes } from '../../kernel/elf';
 import { HEAD_BYTES, kernelKind, readRange } from '../../kernel/head';
 import { payload } from '../guest';
