@@ -41,6 +41,7 @@ const menu = (config: string): BootMenu =>
         xen: { 'pvboot-x86_64.elf': 'E' },
       },
       sl: { 'syslinux.cfg': SYSLINUX, vmlinuz: bzImage },
+      'locked.lst': 'password secret\ntitle L\nlock\nkernel /vmlinuz\n',
       vmlinuz: bzImage,
       'initrd.img': 'initrd',
       'xen.gz': xen,
@@ -60,6 +61,13 @@ t.test('legacy_configfile: its menu is shown instead, with its own settings', as
   t.same(m.fallback, ['0']);
   t.same(boots(m, 0), [null, '/vmlinuz', 'root=/dev/xvda1 one', '/initrd.img']);
   t.same(boots(m, 1), [null, '/boot/vmlinuz', 'two', '']);
+});
+
+t.test('the password that locks its entries comes along', async (t) => {
+  const m = menu('password root a\nlegacy_configfile /locked.lst');
+  t.same(m.entries[0]?.users, ['']);
+  t.same(m.passwords?.get(''), { scheme: 'plain', value: 'secret' });
+  t.same(m.passwords?.get('root'), { scheme: 'plain', value: 'a' });
 });
 
 t.test('legacy_source: entries and settings join those of this configuration', async (t) => {

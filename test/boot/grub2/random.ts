@@ -1,16 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are GRUB's variables
 /** Random scripts in GRUB's language, the same for the same seed. Every loop in them ends. */
+import { generator } from '../dialect';
 
-/** A small generator of numbers (mulberry32). */
+/** Numbers in [0, 1). */
 export function numbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 15), z | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const below = generator(seed);
+  return () => below(2 ** 32) / 2 ** 32;
 }
 
 const ATOMS = [

@@ -9,6 +9,7 @@ import type { BootMenu, ConfigFile } from '../../model';
 import { foreign, initrd, linux, loadable, loadModule, multiboot } from './loader';
 import { openFile, reading } from './open';
 import { type OptionSpec, parseOptions } from './options';
+import { PASSWORDS, passwords } from './passwords';
 import { type CommandHandler, type CommandTable, GRUB_ERROR, type Machine } from './types';
 
 /** Evaluations of other configurations in one: each has a budget of its own. */
@@ -36,6 +37,8 @@ function handOver(
     machine.warn(`${command} ${printable(name)}: ${error.describe()}`);
     return machine.error('cannot read the configuration', GRUB_ERROR.fileRead);
   }
+  // Its entries stay locked, so what unlocks them comes along.
+  if (menu.passwords) machine.memory.set(PASSWORDS, new Map([...passwords(machine), ...menu.passwords]));
   const extract = command.startsWith('extract_');
   machine.addMenu(menu, !extract, command.endsWith('_configfile'));
   return 0;

@@ -3,11 +3,12 @@ import type { ByteString } from '../../../bytes/text';
 import type { Password } from '../../model';
 import { type CommandTable, GRUB_ERROR, type Machine } from './types';
 
-const MEMORY = 'passwords';
+/** Where they are kept in `memory`. */
+export const PASSWORDS = 'passwords';
 
 /** The users that the configuration defined so far. */
 export function passwords(machine: Machine): ReadonlyMap<ByteString, Password> {
-  return (machine.memory.get(MEMORY) as ReadonlyMap<ByteString, Password> | undefined) ?? new Map();
+  return (machine.memory.get(PASSWORDS) as ReadonlyMap<ByteString, Password> | undefined) ?? new Map();
 }
 
 /** More users than any menu has; each new one copies the list. */
@@ -18,7 +19,7 @@ function define(machine: Machine, user: ByteString, password: Password): number 
   users.set(user, password);
   if (users.size > MAX_USERS) return machine.error('out of memory', GRUB_ERROR.outOfMemory);
   machine.budget.step(users.size);
-  machine.memory.set(MEMORY, users);
+  machine.memory.set(PASSWORDS, users);
   return 0;
 }
 
