@@ -52,7 +52,10 @@ export class MenuShown {}
 /** What all scopes of one evaluation share. */
 export interface Shared {
   readonly context: BootContext;
-  readonly commands: { get(name: ByteString): CommandHandler | undefined };
+  readonly commands: {
+    get(name: ByteString): CommandHandler | undefined;
+    last(name: ByteString): CommandHandler | undefined;
+  };
 }
 
 /** What a scope starts from. */
@@ -479,7 +482,10 @@ export class Interpreter implements Machine {
       }
     }
     let status: number;
-    const handler = this.#shared.commands.get(name);
+    const { commands } = this.#shared;
+    let handler = commands.get(name);
+    const body = handler ? undefined : this.#functions.get(name);
+    if (!handler && !body) handler = commands.last(name);
     if (handler) {
       if (this.#extracting > 0 && !FOR_EXTRACTORS.has(name))
         status = this.error(`${name} isn't allowed to execute in an extractor`, GRUB_ERROR.extractor);
@@ -488,14 +494,11 @@ export class Interpreter implements Machine {
         status = handler(this, args, name);
         this.block = undefined;
       }
-    } else {
-      const body = this.#functions.get(name);
-      if (!body) {
-        // GRUB's status of an assignment, and of a command that it does not know, is 0.
-        this.#assign(name);
-        return 0;
-      }
-      status = this.#call(name, body, args);
+    } else if (body) status = this.#call(name, body, args);
+    else {
+      // GRUB's status of an assignment, and of a command that it does not know, is 0.
+      this.#assign(name);
+      return 0;
     }
     // `!` makes a failure of the success, which takes the place of what was left behind.
     if (invert && status === 0) this.#pending = undefined;

@@ -29,6 +29,8 @@ export const RARE: readonly string[] = (
   'extract_syslinux_entries_source extract_syslinux_entries_configfile'
 ).split(' ');
 
+const rare = () => require('./rare') as typeof import('./rare');
+
 /** Handlers by name. */
 export class Commands {
   /** A Map, so that a guest's `constructor` or `__proto__` is no command. */
@@ -47,7 +49,13 @@ export class Commands {
     const handler = this.#handlers.get(name);
     if (handler || this.#complete || !RARE.includes(name)) return handler;
     this.#complete = true;
-    for (const table of (require('./rare') as typeof import('./rare')).tables) this.#add(table);
+    for (const table of rare().tables) this.#add(table);
     return this.#handlers.get(name);
+  }
+
+  /** What a name means that is neither in the tables nor a function of the guest's. */
+  last(name: ByteString): CommandHandler | undefined {
+    const table = name.includes('=') ? {} : rare().harmless;
+    return Object.hasOwn(table, name) ? table[name] : undefined;
   }
 }
