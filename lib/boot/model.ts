@@ -2,6 +2,7 @@
 import type { Context } from '../bytes/budget';
 import type { ByteString } from '../bytes/text';
 import type { FileSystem, FsNode } from '../fs/types';
+import type { Shell } from './grub2/shell';
 import type { Guest, Volume } from './guest';
 
 /** A file that a configuration names, found or not. */
@@ -31,6 +32,8 @@ export interface BootTarget {
   readonly problem: string | null;
   /** Things to tell the admin when this entry is booted (a hypervisor left out, one-shot entries …). Printable. */
   readonly notes: readonly string[];
+  /** The menu that the entry opened (`configfile`), of which this target is the default: a person is shown it. */
+  readonly menu?: BootMenu;
   /** `args` with `--args` worked in, for a system that wants it elsewhere than at the end (Solaris). */
   mergeArgs?(added: ByteString): ByteString;
 }
@@ -66,6 +69,13 @@ export interface Password {
   readonly value: ByteString;
 }
 
+export interface Colours {
+  readonly normal?: ByteString;
+  readonly highlight?: ByteString;
+  readonly menuNormal?: ByteString;
+  readonly menuHighlight?: ByteString;
+}
+
 export interface BootMenu {
   readonly entries: readonly MenuEntry[];
   /**
@@ -85,8 +95,17 @@ export interface BootMenu {
   readonly console: ByteString;
   /** Passwords by user; `''` for a format without users. Absent: nothing is locked. */
   readonly passwords?: ReadonlyMap<ByteString, Password>;
+  /**
+   * Users who may edit entries and use the command line; absent: anybody. `''` stands for the one password of a format
+   * without users.
+   */
+  readonly superusers?: readonly ByteString[];
+  /** GRUB's names, foreground and background: `white/blue`. Absent where the configuration does not say. */
+  readonly colours?: Colours;
   /** False where a person may choose entries and not change them (systemd-boot's `editor no`). */
   readonly editable?: boolean;
+  /** GRUB's command line in the state of this menu; absent for other formats. Each call makes a new one. */
+  shell?(): Shell;
   /** The menu that the password opens instead of this one (GRUB legacy's `password PASSWORD FILE`). */
   unlocked?(): BootMenu;
   /** Things that went wrong in a configuration that is used all the same. Printable. */
@@ -105,10 +124,20 @@ export interface ConfigFile {
   readonly node: FsNode;
 }
 
+/** What a person at the console has proved so far. */
+export interface Access {
+  /** Has one of these users proved who they are? */
+  allows(users: readonly ByteString[]): boolean;
+  /** Has this password been typed? (GRUB legacy's) */
+  knows(password: Password): boolean;
+}
+
 export interface BootContext extends Context {
   readonly guest: Guest;
   /** True when nobody watches (`-q`, `-l`): nothing sleeps, nothing waits. */
   readonly quiet: boolean;
+  /** Set by the menu when a person is there: absent while nobody has typed anything. Read when it is asked for. */
+  access?: Access;
 }
 
 export interface BootDialect {

@@ -5,7 +5,7 @@ import { type ByteString, printable } from '../../bytes/text';
 import { defaultChoice } from '../choose';
 import { PV_GRUB, payload } from '../guest';
 import type { BootMenu, BootTarget, GuestFile, MenuEntry, Timeout } from '../model';
-import type { LoaderState, NewEntry } from './commands/types';
+import type { LoaderState, Machine, NewEntry } from './commands/types';
 import { type Interpreter, MenuShown, Stop } from './evaluate';
 import { addEntriesInstead } from './instead';
 
@@ -51,6 +51,8 @@ export function buildMenu(machine: Interpreter, end: End, extraWarnings: readonl
   }
   const style = machine.get('timeout_style');
   const passwords = machine.memory.get('passwords') as BootMenu['passwords'];
+  const superusers = superusersOf(machine);
+  const shell = () => require('./shell') as typeof import('./shell');
   return {
     entries: shown.map(
       (entry) => entry.foreign ?? (entry.submenu ? new Submenu(machine, entry) : new Entry(machine, entry)),
@@ -62,8 +64,21 @@ export function buildMenu(machine: Interpreter, end: End, extraWarnings: readonl
     console: machine.console,
     warnings,
     ...(passwords ? { passwords } : {}),
+    ...(superusers ? { superusers } : {}),
     ...(immediate ? { immediate } : {}),
+    get colours() {
+      return shell().coloursOf(machine);
+    },
+    shell: () => shell().shellOf(machine),
   };
+}
+
+/** Those who may do everything; undefined: anybody may. A list without names locks everybody out, as in GRUB. */
+export function superusersOf(machine: Machine): ByteString[] | undefined {
+  return machine
+    .get('superusers')
+    ?.split(/[\s,;|&]+/)
+    .filter((user) => user !== '');
 }
 
 const STOPPED = { halt: 'halt', reboot: 'reboot', exit: 'exit', boot: 'boot' } as const;
@@ -112,9 +127,9 @@ class Entry implements MenuEntry {
   }
 
   get users(): readonly ByteString[] | undefined {
-    const superusers = this.origin.get('superusers');
+    const superusers = superusersOf(this.origin);
     if (this.entry.unrestricted || !superusers) return undefined;
-    return [...superusers.split(/[\s,;|&]+/), ...(this.entry.users ?? [])].filter((user) => user !== '');
+    return [...superusers, ...(this.entry.users ?? [])].filter((user) => user !== '');
   }
 
   resolve(edited?: ByteString): BootTarget {
@@ -223,9 +238,10 @@ function targetOfMenu(machine: Interpreter, end: MenuShown, notes: string[]): Bo
   const empty = { kernel: undefined, initrds: [], args: '', root: machine.get('root') ?? '' };
   if (machine.level > MAX_LEVEL)
     return { ...empty, problem: `menus inside each other deeper than ${MAX_LEVEL}`, notes };
-  const choice = defaultChoice(buildMenu(machine, end), (message) => void notes.push(message));
-  if (!choice) return { ...empty, problem: 'opens a menu without entries', notes };
+  const menu = buildMenu(machine, end);
+  const choice = defaultChoice(menu, (message) => void notes.push(message));
+  if (!choice) return { ...empty, problem: 'opens a menu without entries', notes, menu };
   notes.push(`opens another menu, of which '${printable(choice.titles.join(' > '))}' is the default`);
   const inner = choice.entry.resolve();
-  return { ...inner, notes: [...notes, ...inner.notes] };
+  return { ...inner, notes: [...notes, ...inner.notes], menu };
 }

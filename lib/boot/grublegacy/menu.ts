@@ -11,7 +11,7 @@ import { plainMenu } from '../plain';
 import { parseDevice } from './device';
 import { EntryRun, guards } from './entry';
 import { isKnown, MENU_AND_ENTRY, MENU_ONLY } from './known';
-import { commandArguments, commandName, configLines, firstWord, leadingNumber } from './lines';
+import { afterWord, commandArguments, commandName, configLines, firstWord, leadingNumber } from './lines';
 import { parsePassword } from './password';
 import { type Saved, savedEntry } from './saved';
 
@@ -47,6 +47,7 @@ interface Parsed {
   timeout: number | null;
   hidden: boolean;
   password: ReturnType<typeof parsePassword> | undefined;
+  colours: BootMenu['colours'];
   /** A `configfile` before the first title. */
   configFile: ByteString;
 }
@@ -66,6 +67,17 @@ function parseFallback(argument: ByteString): number[] | undefined {
   return list;
 }
 
+/** `color NORMAL [HIGHLIGHT]`; without the second, the first is turned round. */
+function parseColours(argument: ByteString): BootMenu['colours'] {
+  const menuNormal = firstWord(argument);
+  const [foreground, background] = menuNormal.split('/');
+  if (foreground === undefined || background === undefined) return undefined;
+  return {
+    menuNormal,
+    menuHighlight: firstWord(afterWord(argument)) || `${background}/${foreground}`,
+  };
+}
+
 function topCommand(parsed: Parsed, name: ByteString, argument: ByteString): void {
   switch (name) {
     case 'default':
@@ -80,6 +92,9 @@ function topCommand(parsed: Parsed, name: ByteString, argument: ByteString): voi
       break;
     case 'hiddenmenu':
       parsed.hidden = true;
+      break;
+    case 'color':
+      parsed.colours = parseColours(argument) ?? parsed.colours;
       break;
     case 'password':
       parsed.password = parsePassword(argument);
@@ -100,6 +115,7 @@ function parse(text: ByteString, budget: Budget): Parsed {
     timeout: null,
     hidden: false,
     password: undefined,
+    colours: undefined,
     configFile: '',
   };
   const unknown = new Set<ByteString>();
@@ -197,7 +213,8 @@ export function readMenu(config: ConfigFile, reading: Reading): BootMenu {
     timeoutStyle: parsed.hidden && parsed.timeout !== null ? 'countdown' : 'menu',
     console: '',
     warnings,
-    ...(parsed.password ? { passwords: new Map([['', parsed.password.password]]) } : {}),
+    ...(parsed.password ? { passwords: new Map([['', parsed.password.password]]), superusers: [''] } : {}),
+    ...(parsed.colours ? { colours: parsed.colours } : {}),
     ...(file === '' ? {} : { unlocked: () => unlockedMenu(file, config.volume, reading) }),
   };
 }
@@ -299,14 +316,14 @@ function follow(volume: Volume, path: ByteString, reading: Reading, notes: strin
   const menu = innerMenu(path, volume, reading);
   if (!menu) return { ...empty, problem: `${printable(path)}: cannot be read as a menu` };
   const choice = defaultChoice(menu, (message) => void notes.push(message));
-  if (!choice) return { ...empty, problem: `${printable(path)}: has no menu entries` };
+  if (!choice) return { ...empty, problem: `${printable(path)}: has no menu entries`, menu };
   notes.push(...menu.warnings);
   let best: BootTarget | undefined;
   for (const candidate of [choice, ...menu.fallback.map((name) => namedChoice(menu, name))]) {
     if (!candidate) continue;
     const target = candidate.entry.resolve();
     const said = `opens the menu ${printable(path)}, of which '${printable(candidate.titles.join(' > '))}' is taken`;
-    const told = { ...target, notes: [...notes, said, ...target.notes] };
+    const told = { ...target, notes: [...notes, said, ...target.notes], menu };
     if (target.problem === null) return told;
     best ??= told;
   }

@@ -276,7 +276,7 @@ function promptMenu(shared: Shared): BootMenu {
     timeout: atOnce ? 0 : command === undefined && core.timeout <= 0 ? null : seconds(core.timeout),
     ...common(core),
     timeoutStyle: 'menu',
-    ...passwordsOf(core.root),
+    ...locksOf(core, core.root),
     warnings,
   };
 }
@@ -321,7 +321,7 @@ function moduleMenu(shared: Shared): BootMenu {
     fallback: error ? [error.length === 1 ? error[0]! : error.join('>')] : [],
     timeout: parsed.shiftKey ? 0 : seconds(start.timeout),
     ...common(parsed),
-    ...passwordsOf(start),
+    ...locksOf(parsed, start),
     warnings,
   };
 }
@@ -335,8 +335,11 @@ function menuOf(root: Menu, wanted: Item): Menu | undefined {
   return undefined;
 }
 
-const passwordsOf = (menu: Menu): { passwords?: ReadonlyMap<ByteString, Password> } =>
-  menu.master ? { passwords: new Map([['', menu.master]]) } : {};
+/** Who may do what: ALLOWOPTIONS, MENU MASTER PASSWD. */
+const locksOf = (parsed: Parsed, menu: Menu): Pick<BootMenu, 'passwords' | 'superusers' | 'editable'> => ({
+  ...(parsed.allowOptions ? {} : { editable: false }),
+  ...(menu.master ? { passwords: new Map([['', menu.master]]), superusers: [''] } : {}),
+});
 
 function itemsAsEntries(shared: Shared, menu: Menu): MenuEntry[] {
   return entriesOf(menu).map((item) =>
@@ -596,7 +599,7 @@ class SubmenuEntry extends Entry {
       entries: itemsAsEntries(shared, menu),
       default: at,
       timeout: seconds(menu.timeout),
-      ...passwordsOf(menu),
+      ...locksOf(shared.parsed, menu),
     };
   }
 

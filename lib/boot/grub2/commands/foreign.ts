@@ -38,7 +38,17 @@ function handOver(
     return machine.error('cannot read the configuration', GRUB_ERROR.fileRead);
   }
   // Its entries stay locked, so what unlocks them comes along.
-  if (menu.passwords) machine.memory.set(PASSWORDS, new Map([...passwords(machine), ...menu.passwords]));
+  if (menu.passwords) {
+    const users = new Map([...passwords(machine), ...menu.passwords]);
+    const master = menu.passwords.get('');
+    if (master && menu.superusers) {
+      // GRUB's translation of `password` makes this user.
+      users.set('legacy', master);
+      machine.set('superusers', 'legacy');
+      machine.export('superusers');
+    }
+    machine.memory.set(PASSWORDS, users);
+  }
   const extract = command.startsWith('extract_');
   machine.addMenu(menu, !extract, command.endsWith('_configfile'));
   return 0;

@@ -1,6 +1,7 @@
 /** `password`, `password_pbkdf2`, `legacy_password`: who may do what in the menu, which itself asks and checks. */
 import type { ByteString } from '../../../bytes/text';
-import type { Password } from '../../model';
+import type { Access, Password } from '../../model';
+import { superusersOf } from '../menu';
 import { type CommandTable, GRUB_ERROR, type Machine } from './types';
 
 /** Where they are kept in `memory`. */
@@ -39,26 +40,48 @@ function pbkdf2(machine: Machine, args: ByteString[]): number {
   return define(machine, user, { scheme: 'pbkdf2', value: secret });
 }
 
-/** `legacy_password [--md5] PASSWORD`: the user that `grub-menulst2cfg` locks a menu with. */
-function legacyPassword(machine: Machine, args: ByteString[]): number {
+/** `[--md5] PASSWORD` as a password, or `$?` after GRUB's error. */
+function legacy(machine: Machine, args: ByteString[]): Password | number {
   const md5 = args[0] === '--md5';
   const value = args[md5 ? 1 : 0];
   if (value === undefined) return machine.error('arguments expected', GRUB_ERROR.badArgument);
   if (md5 && !/^\$1\$[^$]{1,8}\$.{22}$/.test(value))
     return machine.error('invalid md5 hash', GRUB_ERROR.badArgument);
-  return define(machine, 'legacy', { scheme: md5 ? 'crypt' : 'plain', value });
+  return { scheme: md5 ? 'crypt' : 'plain', value };
+}
+
+/** `legacy_password`: the user that `grub-menulst2cfg` locks a menu with. */
+function legacyPassword(machine: Machine, args: ByteString[]): number {
+  const password = legacy(machine, args);
+  return typeof password === 'number' ? password : define(machine, 'legacy', password);
 }
 
 /**
- * `authenticate`, `legacy_check_password`: what boots unattended is the host admin's choice, who need not prove
- * anything to the guest. (CONTRACT and the menu: a person at the console does, before the entry is run.)
+ * What boots unattended is the host admin's choice, who need not prove anything to the guest; a person at the console
+ * does, and is asked by the menu before the entry is run.
  */
-const allowed = (): number => 0;
+function allow(machine: Machine, proved: (access: Access) => boolean): number {
+  const { access } = machine.context;
+  return !access || proved(access) ? 0 : machine.error('access denied', GRUB_ERROR.accessDenied);
+}
+
+/** `authenticate [USERS]` */
+function authenticate(machine: Machine, args: ByteString[]): number {
+  const superusers = superusersOf(machine);
+  if (!superusers) return 0;
+  const users = (args[0] ?? '').split(/[\s,;|&]+/).filter((user) => user !== '');
+  return allow(machine, (access) => access.allows([...superusers, ...users]));
+}
+
+function legacyCheck(machine: Machine, args: ByteString[]): number {
+  const password = legacy(machine, args);
+  return typeof password === 'number' ? password : allow(machine, (access) => access.knows(password));
+}
 
 export const passwordCommands: CommandTable = {
   password: plain,
   password_pbkdf2: pbkdf2,
   legacy_password: legacyPassword,
-  authenticate: allowed,
-  legacy_check_password: allowed,
+  authenticate,
+  legacy_check_password: legacyCheck,
 };
