@@ -100,7 +100,7 @@ function ofLines(
     case 'O': {
       const below = row + (key === 'o' ? 1 : 0);
       const more = [...lines.slice(0, below), '', ...lines.slice(below)];
-      if (!fits(more)) return undefined;
+      if (!fits(more)) return { action: 'bell' };
       return { ...inRow({ ...state, lines: more }, below), mode: 'text' };
     }
     case 'e':

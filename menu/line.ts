@@ -202,9 +202,9 @@ export function lineKey(state: LineState, key: Key): { state: LineState; action?
 }
 
 /**
- * What is shown of a line in `width` columns, so that the cursor is among it. With `left` or `right` there is more on
- * that side: then a column there is left free for a mark, and `column`, the cursor's, counts the left mark.
- * Less than 4 columns have no marks. The window moves by half its width: most keys change little of it.
+ * What is shown of a line in `width` columns, so that the cursor is among it: `column` of what is shown, which may be
+ * the one after its end. `left`, `right`: there is more on that side; marks for it are the caller's, outside of the
+ * width. The window moves by half its width, so that most keys change little of it.
  */
 export function lineWindow(
   text: string,
@@ -212,35 +212,27 @@ export function lineWindow(
   width: number,
   widthOf: (ch: string) => number,
 ): { shown: string; column: number; left: boolean; right: boolean } {
-  if (width < 1) return { shown: '', column: 0, left: false, right: false };
+  if (width < 1)
+    return { shown: '', column: 0, left: cursor > 0, right: indexOf(text, cursor) < text.length };
   const chars = [...text];
   // to[i]: columns of what is before i
   const to = [0];
   for (const ch of chars) to.push(to[to.length - 1]! + Math.max(0, widthOf(ch)));
-  const total = to[chars.length]!;
   const place = to[cursor]!;
-  // the cursor may stand behind the text
-  if (total < width) return { shown: text, column: place, left: false, right: false };
-  const mark = width < 4 ? 0 : 1;
+  // A wide letter under the cursor is shown whole.
   const under = Math.max(1, (to[cursor + 1] ?? place) - place);
   const step = Math.max(1, width >> 1);
-  const hidden =
-    place + under + mark <= width
-      ? 0
-      : Math.min(place, Math.ceil((place + under + 2 * mark - width) / step) * step);
+  const hidden = Math.min(place, Math.ceil(Math.max(0, place + under - width) / step) * step);
   let start = to.findIndex((columns) => columns >= hidden);
-  // no mark without the letter that it stands on
+  // No combining mark without its letter.
   while (start > 0 && start < cursor && to[start + 1] === to[start]) start++;
-  const left = mark === 1 && start > 0;
-  const room = width - (left ? 1 : 0);
-  const right = mark === 1 && total - to[start]! >= room;
-  const end = to[start]! + room - (right ? 1 : 0);
+  const end = to[start]! + width;
   let stop = start;
   while (stop < chars.length && to[stop + 1]! <= end) stop++;
   return {
     shown: chars.slice(start, stop).join(''),
-    column: place - to[start]! + (left ? 1 : 0),
-    left,
-    right,
+    column: place - to[start]!,
+    left: start > 0,
+    right: stop < chars.length,
   };
 }
