@@ -50,6 +50,14 @@ export interface Decision {
   readonly where: string;
 }
 
+/** A configuration that a person may choose from, before its default boots. */
+export interface Offer {
+  readonly menu: BootMenu;
+  readonly config: ConfigFile;
+  /** `gpt2 ext4: /boot/grub/grub.cfg` */
+  readonly place: string;
+}
+
 export interface Listing {
   readonly config: ConfigFile;
   readonly dialect: BootDialect;
@@ -66,6 +74,8 @@ const startsPvGrub = (target: BootTarget): boolean => PV_GRUB.test(target.kernel
 export class Bootloader {
   readonly guest: Guest;
   readonly diagnostics: Diagnostic[] = [];
+  /** Set by `decide` where the configuration shows a menu and somebody may be there to see it. */
+  offer: Offer | undefined;
   readonly warnings: string[] = [];
   readonly #ctx: BootContext;
   readonly #request: Request;
@@ -94,7 +104,7 @@ export class Bootloader {
     for (const [i, disk] of request.disks.entries()) this.guest.addDisk(`hd${i}`, disk);
   }
 
-  get context(): Context {
+  get context(): BootContext {
     return this.#ctx;
   }
 
@@ -105,11 +115,17 @@ export class Bootloader {
   decide(entry: ByteString | undefined): Decision | undefined {
     /** Boots PVGrub, which would go on to the next configuration; so do we. */
     let chain: Decision | undefined;
+    /** What a person may still repair, where nothing boots. */
+    let broken: Offer | undefined;
     for (const { config, menu, place, guessed } of this.#menus()) {
       if (guessed && chain) break;
       const before = this.diagnostics.length;
       const result = this.#fromMenu(menu, entry, place, config);
-      if (result === 'other') continue;
+      const offer = this.#request.quiet || menu.timeout === 0 ? undefined : { menu, config, place };
+      if (result === 'other') {
+        if (menu.entries.length > 0) broken ??= offer;
+        continue;
+      }
       if (result && startsPvGrub(result.target)) {
         this.#request.say(`${result.where} starts PVGrub: the next configuration is looked for`);
         chain ??= result;
@@ -124,8 +140,10 @@ export class Bootloader {
             `taken from the active partition ${shortName(config.volume)}; pygrub would have taken ${shortName(theirs)}`,
           );
       }
+      if (result?.target !== menu.immediate || !result) this.offer = offer;
       return result;
     }
+    if (!chain) this.offer = broken;
     return chain;
   }
 

@@ -104,33 +104,51 @@ async function run(options: Options): Promise<number> {
       good = status === 0;
       return status;
     }
-    const decision = decide(loader, options);
-    if (!decision) {
-      for (const line of reports().failureLines(
-        printable(fromHost(options.operands[0]!)),
-        loader.diagnostics,
-      ))
-        log(line);
-      return 1;
-    }
-    // Under libxl (never quiet) this line is what the admin finds in the log.
-    if (options.debug || (boots && options.interactive)) log(`nodegrub ${VERSION} boots ${decision.where}`);
-    for (const note of decision.target.notes) log(`note: ${note}`);
-    const args = join(decision, options);
-    if (args.length > LIMITS.guestCommandLine)
-      log(
-        `warning: the arguments are ${args.length} bytes, a PV guest's are cut after ${LIMITS.guestCommandLine}`,
+    let decision = decide(loader, options);
+    const { offer } = loader;
+    const session =
+      offer &&
+      new (require('../../menu/session') as typeof import('../../menu/session')).Session(
+        loader,
+        offer,
+        decision,
+        {
+          version: VERSION,
+          wait: options.menuTimeout,
+        },
       );
-    if (!outputs) {
-      writeAll(result.fd, describe(decision, args, options), 'the result');
-      good = true;
+    for (;;) {
+      if (session) decision = await session.choose();
+      if (!decision) {
+        const name = printable(fromHost(options.operands[0]!));
+        for (const line of reports().failureLines(name, loader.diagnostics)) log(line);
+        return 1;
+      }
+      // Under libxl (never quiet) this line is what the admin finds in the log.
+      if (options.debug || (boots && options.interactive)) log(`nodegrub ${VERSION} boots ${decision.where}`);
+      for (const note of decision.target.notes) log(`note: ${note}`);
+      const args = join(decision, options);
+      if (args.length > LIMITS.guestCommandLine)
+        log(
+          `warning: the arguments are ${args.length} bytes, a PV guest's are cut after ${LIMITS.guestCommandLine}`,
+        );
+      if (!outputs) {
+        writeAll(result.fd, describe(decision, args, options), 'the result');
+        good = true;
+        return 0;
+      }
+      let printed: { bytes: Buffer; ramdisk: boolean };
+      try {
+        printed = await extract(decision, args, options, outputs, loader);
+      } catch (error) {
+        if (!session?.retry(error, outputs)) throw error;
+        continue;
+      }
+      writeAll(result.fd, printed.bytes, 'the result');
+      keep = printed.ramdisk ? 'both' : 'kernel';
+      if (options.debug) logReads(disks);
       return 0;
     }
-    const printed = await extract(decision, args, options, outputs, loader);
-    writeAll(result.fd, printed.bytes, 'the result');
-    keep = printed.ramdisk ? 'both' : 'kernel';
-    if (options.debug) logReads(disks);
-    return 0;
   } finally {
     await outputs?.end(keep);
     janitor?.release(good ? [0] : []);
@@ -214,20 +232,41 @@ async function extract(
   };
   // What cannot be said is found out before 100 MB are copied for nothing.
   const bytes = formatResult(result, options.format);
+  const out = new ChunkWriter(outputs.kernel.fd, outputs.kernel.path);
+  const second = new ChunkWriter(outputs.ramdisk.fd, outputs.ramdisk.path);
+  const stop = options.interactive ? showProgress(decision, [out, second]) : undefined;
   try {
-    const out = new ChunkWriter(outputs.kernel.fd, outputs.kernel.path);
     await copyFile(found.fs, found.node, out, loader.context);
     await out.end();
     if (ramdisk) {
-      const second = new ChunkWriter(outputs.ramdisk.fd, outputs.ramdisk.path);
       await copyInitrds(initrds, second, loader.context);
       await second.end();
     }
   } catch (error) {
     if (error instanceof GuestError) error.where.unshift(decision.where);
     throw error;
+  } finally {
+    stop?.();
   }
   return { bytes, ramdisk };
+}
+
+/** A line on the console from half a second on. @returns what ends it */
+function showProgress({ target }: Decision, writers: readonly ChunkWriter[]): () => void {
+  let progress: import('../../menu/progress').Progress | undefined;
+  const files = [target.kernel, ...target.initrds.map((part) => part.file)];
+  const total = files.reduce((sum, file) => sum + (file?.found?.node.size ?? 0), 0);
+  const timer = setInterval(() => {
+    progress ??= new (require('../../menu/progress') as typeof import('../../menu/progress')).Progress();
+    progress.show(
+      writers.reduce((sum, writer) => sum + writer.position, 0),
+      total,
+    );
+  }, 500);
+  return () => {
+    clearInterval(timer);
+    progress?.end();
+  };
 }
 
 /** What `-n` and `--isconfig` print in place of a result. */

@@ -26,6 +26,8 @@ export interface Options {
   readonly offset: number | undefined;
   readonly runas: number | undefined;
   readonly debug: boolean;
+  /** Seconds that the menu waits where the guest names no time; undefined: for ever. */
+  readonly menuTimeout: number | undefined;
   /** Look for kernels where there is no configuration. */
   readonly guess: boolean;
 }
@@ -50,6 +52,7 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'version', own: true },
   { long: 'extra-disk', takesValue: true, own: true },
   { long: 'no-guess', own: true },
+  { long: 'menu-timeout', takesValue: true, own: true },
 ];
 
 function wholeNumber(option: string, value: string, what: string): number {
@@ -75,6 +78,7 @@ export function parseOptions(argv: readonly string[]): Options {
   let runas: number | undefined;
   let debug = false;
   let guess = true;
+  let menuTimeout: number | undefined = 1;
   let list = false;
   let dry = false;
   let isconfig = false;
@@ -140,6 +144,9 @@ export function parseOptions(argv: readonly string[]): Options {
         break;
       case 'no-guess':
         guess = false;
+        break;
+      case 'menu-timeout':
+        menuTimeout = value === 'forever' ? undefined : wholeNumber(name, value, "not seconds or 'forever'");
     }
   }
   if (action === 'boot') action = isconfig ? 'isconfig' : list ? 'list' : dry ? 'dry-run' : 'boot';
@@ -167,5 +174,6 @@ export function parseOptions(argv: readonly string[]): Options {
     runas,
     debug,
     guess,
+    menuTimeout,
   };
 }
