@@ -128,8 +128,7 @@ function ofText(state: EditorState, key: Key, page: number): EditorState | undef
     const rest = replace(text, from, to, '');
     if (rest === undefined) return text;
     const cut = between(lines, from, to);
-    // nothing was killed: the row of kills goes on
-    if (cut === '') return { ...text, killing: state.killing };
+    if (cut === '') return text;
     const earlier = state.killing ? state.killed : '';
     const forward = from.row === here.row && from.index === here.index;
     return { ...rest, killed: forward ? earlier + cut : cut + earlier, killing: true };
@@ -163,10 +162,10 @@ function ofText(state: EditorState, key: Key, page: number): EditorState | undef
       return at(text, end);
     case 'up':
     case '^p':
-      return inRow(text, row - 1);
+      return previous ? inRow(text, row - 1) : at(text, { row, index: 0 });
     case 'down':
     case '^n':
-      return inRow(text, row + 1);
+      return following ? inRow(text, row + 1) : at(text, end);
     case 'pgup':
     case '^g':
       return inRow(text, row - Math.max(1, page));

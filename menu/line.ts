@@ -123,7 +123,7 @@ export function lineKey(state: LineState, key: Key): { state: LineState; action?
     return { ...rested, text: before + text.slice(to), cursor: countOf(before) };
   };
   const killed = (from: number, to: number) => {
-    if (from === to) return { state };
+    if (from === to) return { state: rested };
     const cut = text.slice(from, to);
     const earlier = state.killing ? state.killed : '';
     return {
