@@ -54,7 +54,10 @@ export class Terminal {
   readonly #inputs: Input[] = [];
   #wake: (() => void) | undefined;
   #flush: NodeJS.Timeout | undefined;
+  /** No key will come any more. */
   #gone = false;
+  /** Nothing that is written arrives. */
+  #deaf = false;
   #open = false;
 
   constructor(kind: Kind) {
@@ -106,11 +109,13 @@ export class Terminal {
   }
 
   write(text: string): void {
-    if (text === '' || this.#gone) return;
+    if (text === '' || this.#deaf) return;
     try {
-      writeAll(this.kind.fd, Buffer.from(text), 'the console');
+      const lines = this.#output ? text : text.replaceAll('\r\n', '\n');
+      writeAll(this.kind.fd, Buffer.from(lines), 'the console');
     } catch (error) {
       if (!(error instanceof GuestError)) throw error;
+      this.#deaf = true;
       this.#onEnd();
     }
   }

@@ -68,8 +68,10 @@ t.test('a boot, as libxl asks for it', async (t) => {
   t.equal(r.out, '');
   t.match(
     r.err,
-    /^nodegrub \d+\.\d+\.\d+ boots gpt1 ext4: \/boot\/grub\/grub\.cfg: menuentry 'Debian GNU\/Linux'\n$/,
+    /\nnodegrub \d+\.\d+\.\d+ boots gpt1 ext4: \/boot\/grub\/grub\.cfg: menuentry 'Debian GNU\/Linux'\n$/,
   );
+  t.match(r.err, /^\* +1 {2}Debian GNU\/Linux\n +2 {2}Advanced/m, 'the list that nobody answers');
+  t.notMatch(r.err, /\r/);
   const items = readFileSync(result, 'latin1').split('\0');
   t.match(items[0], new RegExp(`^kernel ${out}/boot_kernel\\.[a-z0-9_]{8}$`));
   t.match(items[1], new RegExp(`^ramdisk ${out}/boot_ramdisk\\.[a-z0-9_]{8}$`));

@@ -10,7 +10,7 @@ packages=(
   # the Debian disk, its ESP on kernels without vfat, the kernels' initrds
   debootstrap fusefat cpio zstd
   # ISO images
-  xorriso genisoimage isolinux syslinux-common syslinux-utils libarchive-tools
+  xorriso genisoimage isolinux syslinux-common syslinux-utils whois libarchive-tools
   # a Linux kernel as one process: partition scans and vfat, which the host's may lack (uml.sh)
   user-mode-linux
   # the shell of GRUB 0.97, a 32-bit program (fixtures/recipes/grublegacy.sh fetches grub-legacy itself)
