@@ -71,9 +71,10 @@ t.test('what is left of the terminal', async (t) => {
   await kept.exit;
   const settings = kept.settings();
   t.equal(settings.status, 7);
-  const spoilt = Console.startInShell(['-c', 'stty raw -echo; exec sleep 60'], { program: ['sh'] });
-  await spoilt.until(/^pid \d+$/m);
-  await spoilt.settled();
+  const spoilt = Console.startInShell(['-c', 'stty raw -echo; echo spoilt; exec sleep 60'], {
+    program: ['sh'],
+  });
+  await spoilt.until(/spoilt/);
   spoilt.kill('SIGKILL');
   t.same(await spoilt.exit, { status: 0 });
   t.equal(spoilt.settings().status, 128 + 9);
