@@ -43,25 +43,28 @@ function initialEnvironment(config: ConfigFile): Environment {
   return environment;
 }
 
+/** The scope in which a configuration starts. */
+export const freshScope = (config: ConfigFile, ctx: BootContext): Interpreter =>
+  new Interpreter(
+    { context: ctx, commands: new Commands() },
+    {
+      environment: initialEnvironment(config),
+      functions: new Layered(),
+      // What the script adds (loopback) belongs to this evaluation alone.
+      guest: ctx.guest.fork(),
+      home: config.volume,
+      writtenFiles: new Map(),
+      memory: new Map(),
+      budget: ctx.budget.child(BUDGETS.evaluation, 'the configuration'),
+      level: 0,
+    },
+  );
+
 export const grub2: BootDialect = {
   name: 'grub2',
   paths: ['/boot/grub/grub.cfg', '/grub/grub.cfg', '/boot/grub2/grub.cfg', '/grub2/grub.cfg'],
   evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
     const text: ByteString = fromBytes(readWhole(config.fs, config.node, LIMITS.configBytes, ctx));
-    const machine = new Interpreter(
-      { context: ctx, commands: new Commands() },
-      {
-        environment: initialEnvironment(config),
-        functions: new Layered(),
-        // What the script adds (loopback) belongs to this evaluation alone.
-        guest: ctx.guest.fork(),
-        home: config.volume,
-        writtenFiles: new Map(),
-        memory: new Map(),
-        budget: ctx.budget.child(BUDGETS.evaluation, 'the configuration'),
-        level: 0,
-      },
-    );
-    return evaluateTop(machine, text, `(${config.volume.name})${config.path}`);
+    return evaluateTop(freshScope(config, ctx), text, `(${config.volume.name})${config.path}`);
   },
 };

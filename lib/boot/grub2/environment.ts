@@ -72,11 +72,11 @@ export class Environment {
     return new Environment(new Layered(this.#variables), this.status);
   }
 
-  /** GRUB's new context, for submenus and `configfile`: exported variables only. */
-  openContext(): Environment {
+  /** GRUB's new context, for submenus and `configfile`: exported variables only. `all`: a copy in one layer. */
+  openContext(all = false): Environment {
     const inner = new Layered<Variable>();
     for (const [name, variable] of this.#variables.entries())
-      if (variable.exported) inner.set(name, variable);
+      if (all || variable.exported) inner.set(name, variable);
     return new Environment(inner);
   }
 

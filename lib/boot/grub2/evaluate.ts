@@ -55,6 +55,8 @@ export interface Shared {
   readonly commands: {
     get(name: ByteString): CommandHandler | undefined;
     last(name: ByteString): CommandHandler | undefined;
+    /** All that `get` knows. */
+    names(): Iterable<ByteString>;
   };
 }
 
@@ -153,6 +155,11 @@ export class Interpreter implements Machine {
 
   get context(): BootContext {
     return this.#shared.context;
+  }
+
+  /** What the command line makes its own scopes from (shell.ts). */
+  get parts() {
+    return [this.#shared, this.#environment, this.#functions] as const;
   }
 
   get console(): ByteString {
@@ -365,11 +372,14 @@ export class Interpreter implements Machine {
     this.#includes--;
   }
 
-  /** Text of `eval` and of entries: ends at the first statement that cannot be parsed. */
-  runSource(text: ByteString): number {
+  /**
+   * Text of `eval` and of entries: ends at the first statement that cannot be parsed.
+   * @param goOn it does not end there, and errors left behind are said
+   */
+  runSource(text: ByteString, goOn = false): number {
     this.budget.allocate(text.length);
     // GRUB sees an empty line behind the last newline, which a continued line can be joined with.
-    return this.#lines(text.endsWith('\\\n') ? `${text}\n` : text, false);
+    return this.#lines(text.endsWith('\\\n') ? `${text}\n` : text, goOn);
   }
 
   #lines(text: ByteString, goOn: boolean): number {

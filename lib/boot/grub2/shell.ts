@@ -1,8 +1,20 @@
-/** GRUB's command line over a guest, without a terminal: a line is run, and what it printed comes back. */
-import type { ByteString } from '../../bytes/text';
+/**
+ * GRUB's command line over a guest, without a terminal: a line is run, and what it printed comes back. Facts: GRUB
+ * manual, "The flexible command-line interface"; behaviour checked against grub-emu 2.06.
+ */
+import { GuestError } from '../../bytes/errors';
+import { BUDGETS } from '../../bytes/limits';
+import { type ByteString, fromHost } from '../../bytes/text';
 import type { BootContext, BootMenu, BootTarget, Colours, ConfigFile } from '../model';
-import type { Machine } from './commands/types';
-import type { Interpreter } from './evaluate';
+import type { List } from './ast';
+import { printHelp } from './commands/help';
+import type { CommandHandler, Machine } from './commands/types';
+import { complete } from './complete';
+import { freshScope } from './dialect';
+import { Layered } from './environment';
+import { Interpreter, MenuShown, Stop } from './evaluate';
+import { buildMenu } from './menu';
+import { parseLine } from './parser';
 
 export interface ShellResult {
   /** What this line printed. */
@@ -21,32 +33,228 @@ export interface Completion {
   /** Index in the line from which `insert` takes the place of what stands up to the cursor. */
   readonly start: number;
   readonly insert: ByteString;
-  /** When there are several: sorted, at most a few hundred. */
+  /** When there are several: sorted, at most 300. */
   readonly candidates: readonly ByteString[];
 }
 
+/** Bytes of one statement; nobody types more. */
+const MAX_STATEMENT = 64 * 1024;
+
+/** Scopes over each other before they are made one: a variable is looked for in all of them. */
+const MAX_LAYERS = 64;
+
+/** What a line's notes may say. */
+const MAX_NOTES = 20;
+
+const READ = /^[ \t]*read(?:[ \t]+([A-Za-z_]\w*))?[ \t;]*$/;
+
 export class Shell {
-  run(_line: ByteString): ShellResult {
-    return { output: '', how: 'done' };
+  /** What the lines so far have come to. It does not run any more: each line runs in a scope over it. */
+  #state: Interpreter;
+  #layers = 0;
+  /** Lines of a statement that is not complete. */
+  #statement = '';
+  /** The variable that the next line is the value of; `''`: of none. */
+  #reading: ByteString | undefined;
+  /** The scope of the line that runs. */
+  #running: Interpreter | undefined;
+  #leaves = false;
+  /** Bytes that the line had printed when it cleared the screen. */
+  #clearedAt = -1;
+  readonly #context: BootContext;
+  readonly #own: ReadonlyMap<ByteString, CommandHandler>;
+  readonly #commands: Interpreter['parts'][0]['commands'];
+
+  constructor(origin: Interpreter) {
+    this.#state = origin;
+    this.#context = origin.context;
+    const { commands } = origin.parts[0];
+    const own = new Map<ByteString, CommandHandler>([
+      ['help', (machine, args) => printHelp(machine, this.#names(), args)],
+      [
+        'clear',
+        () => {
+          this.#clearedAt = this.#running?.console.length ?? 0;
+          return 0;
+        },
+      ],
+      [
+        'normal',
+        (machine, args) => {
+          machine.runFile(args[0] ?? `${machine.get('prefix') ?? ''}/grub.cfg`, 'source');
+          machine.showMenu();
+          return 0;
+        },
+      ],
+      [
+        'normal_exit',
+        (machine) => {
+          this.#leaves = true;
+          return machine.stop('exit');
+        },
+      ],
+    ]);
+    this.#own = own;
+    this.#commands = {
+      get: (name) => own.get(name) ?? commands.get(name),
+      last: (name) => commands.last(name),
+      names: () => commands.names(),
+    };
   }
 
-  complete(_line: ByteString, cursor: number): Completion {
-    return { start: cursor, insert: '', candidates: [] };
+  /** Runs a line as typed, without its newline. Never throws a GuestError. */
+  run(line: ByteString): ShellResult {
+    let output = '';
+    let result: ShellResult = { output, how: 'done' };
+    // Several lines at once can only come from a terminal that pastes.
+    for (const one of line.split('\n')) {
+      result = this.#line(one);
+      output += result.output;
+      if (result.how !== 'done' && result.how !== 'more') break;
+    }
+    return { ...result, output };
+  }
+
+  /** What the Tab key does at `cursor`; characters behind it do not matter. */
+  complete(line: ByteString, cursor: number): Completion {
+    if (this.#reading !== undefined) return { start: cursor, insert: '', candidates: [] };
+    const scope = this.#scope('completion');
+    return complete(line.slice(0, cursor), {
+      scope,
+      commands: () => this.#names(),
+      functions: () => scope.parts[2].entries().keys(),
+    });
   }
 
   /** Drops an incomplete statement. */
-  reset(): void {}
+  reset(): void {
+    this.#statement = '';
+    this.#reading = undefined;
+  }
+
+  #names(): ByteString[] {
+    const { harmless } = require('./commands/rare') as typeof import('./commands/rare');
+    const names = new Set([...this.#commands.names(), ...Object.keys(harmless), ...this.#own.keys()]);
+    return [...names].sort((a, b) => (a < b ? -1 : 1));
+  }
+
+  /** A scope over the state, with a budget of its own. */
+  #scope(what: string): Interpreter {
+    const state = this.#state;
+    const [, environment, functions] = state.parts;
+    const scope = new Interpreter(
+      { context: this.#context, commands: this.#commands },
+      {
+        environment: environment.fork(),
+        functions: new Layered(functions),
+        guest: state.guest.fork(),
+        home: state.home,
+        writtenFiles: new Map(state.writtenFiles),
+        memory: new Map(state.memory),
+        budget: this.#context.budget.child(BUDGETS.entry, what),
+        level: state.level,
+      },
+    );
+    scope.loader = { ...state.loader };
+    scope.entries = [...state.entries];
+    return scope;
+  }
+
+  #keep(scope: Interpreter): void {
+    this.#state = scope;
+    if (++this.#layers < MAX_LAYERS) return;
+    this.#layers = 0;
+    const [shared, environment, functions] = scope.parts;
+    const flat = environment.openContext(true);
+    flat.status = environment.status;
+    const own = new Layered<List>();
+    for (const [name, body] of functions.entries()) own.set(name, body);
+    const { guest, home, writtenFiles, memory, budget, level } = scope;
+    this.#state = new Interpreter(shared, {
+      environment: flat,
+      functions: own,
+      guest,
+      home,
+      writtenFiles,
+      memory,
+      budget,
+      level,
+    });
+    this.#state.loader = scope.loader;
+    this.#state.entries = scope.entries;
+  }
+
+  #line(line: ByteString): ShellResult {
+    if (this.#reading !== undefined) return this.#read(this.#reading, line);
+    const text = `${this.#statement}${line}\n`;
+    if (this.#statement === '') {
+      const read = READ.exec(line);
+      if (read) {
+        this.#reading = read[1] ?? '';
+        return { output: '', how: 'more' };
+      }
+    }
+    const scope = this.#scope('this line');
+    this.#statement = '';
+    let end: Stop | MenuShown | GuestError | undefined;
+    this.#leaves = false;
+    this.#clearedAt = -1;
+    this.#running = scope;
+    try {
+      if (text.length > MAX_STATEMENT) return { output: 'error: out of memory.\n', how: 'done' };
+      // The parser has come to the end of the text, where GRUB's asks for another line.
+      if (parseLine(text, 0, () => {}, scope.budget).errors?.[0] === 'out of memory') {
+        this.#statement = text;
+        return { output: '', how: 'more' };
+      }
+      scope.runSource(text, true);
+    } catch (error) {
+      if (!(error instanceof Stop || error instanceof MenuShown || error instanceof GuestError)) throw error;
+      end = error;
+    }
+    return this.#result(scope, end);
+  }
+
+  #result(scope: Interpreter, end: Stop | MenuShown | GuestError | undefined): ShellResult {
+    const output = scope.console;
+    if (end instanceof GuestError) return { output: `${output}${failed(end.describe())}`, how: 'done' };
+    if (end instanceof MenuShown) return { output, how: 'menu', menu: buildMenu(scope, end) };
+    if (end instanceof Stop) {
+      if (end.how !== 'boot')
+        return this.#leaves ? { output, how: 'leave' } : { output, how: 'end', reason: end.how };
+      const target = buildMenu(scope, end).immediate!;
+      this.#keep(scope);
+      if (target.problem === null) return { output, how: 'boot', target };
+      return { output: `${output}${failed(target.problem)}`, how: 'done' };
+    }
+    this.#keep(scope);
+    const notes = scope.warnings.slice(0, MAX_NOTES).map((warning) => `note: ${fromHost(warning)}\n`);
+    const all = output + notes.join('');
+    return { output: all, how: this.#clearedAt === all.length ? 'clear' : 'done' };
+  }
+
+  #read(name: ByteString, line: ByteString): ShellResult {
+    this.#reading = undefined;
+    if (name === '') return { output: '', how: 'done' };
+    const scope = this.#scope('this line');
+    try {
+      scope.set(name, line);
+    } catch (error) {
+      if (!(error instanceof GuestError)) throw error;
+      return { output: failed(error.describe()), how: 'done' };
+    }
+    this.#keep(scope);
+    return { output: '', how: 'done' };
+  }
 }
+
+const failed = (message: string): ByteString => `error: ${fromHost(message)}.\n`;
 
 /** Goes on from the state of a menu that GRUB's script made. */
-export function shellOf(_origin: Interpreter): Shell {
-  return new Shell();
-}
+export const shellOf = (origin: Interpreter): Shell => new Shell(origin);
 
 /** For a menu of any other format: a fresh environment, `root` is where the configuration was. */
-export function shellFor(_config: ConfigFile, _ctx: BootContext): Shell {
-  return new Shell();
-}
+export const shellFor = (config: ConfigFile, ctx: BootContext): Shell => new Shell(freshScope(config, ctx));
 
 const COLOURS = {
   normal: 'color_normal',

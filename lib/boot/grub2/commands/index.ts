@@ -53,6 +53,12 @@ export class Commands {
     return this.#handlers.get(name);
   }
 
+  /** All that `get` knows; the chunk is loaded. */
+  names(): Iterable<ByteString> {
+    this.get(RARE[0]!);
+    return this.#handlers.keys();
+  }
+
   /** What a name means that is neither in the tables nor a function of the guest's. */
   last(name: ByteString): CommandHandler | undefined {
     const table = name.includes('=') ? {} : rare().harmless;
