@@ -214,10 +214,15 @@ export function lineWindow(
 ): { shown: string; column: number; left: boolean; right: boolean } {
   if (width < 1)
     return { shown: '', column: 0, left: cursor > 0, right: indexOf(text, cursor) < text.length };
-  const chars = [...text];
+  const chars: string[] = [];
   // to[i]: columns of what is before i
   const to = [0];
-  for (const ch of chars) to.push(to[to.length - 1]! + Math.max(0, widthOf(ch)));
+  for (const ch of text) {
+    chars.push(ch);
+    to.push(to[to.length - 1]! + Math.max(0, widthOf(ch)));
+    // What is further right than a window from the cursor on is never shown.
+    if (chars.length > cursor + 1 && to[to.length - 1]! > to[cursor]! + width) break;
+  }
   const place = to[cursor]!;
   // A wide letter under the cursor is shown whole.
   const under = Math.max(1, (to[cursor + 1] ?? place) - place);
