@@ -1,27 +1,28 @@
-/** Three tries, then a delay that grows. Pure: the caller has the clock. */
+/** How long a person waits who types wrong passwords. Times are of a clock that never goes back, in milliseconds. */
 
+/** Wrong ones that cost nothing. */
 const FREE = 3;
 const FIRST_DELAY = 2000;
 const LONGEST_DELAY = 60_000;
 
+/** Three tries, then a delay that doubles with every further wrong one: 2 s, 4 s … 60 s. */
 export class Attempts {
-  #wrong = 0;
-  #until = 0;
+  #failures = 0;
+  #next = 0;
 
-  /** @param now milliseconds */
   failed(now: number): void {
-    this.#wrong++;
-    if (this.#wrong >= FREE)
-      this.#until = now + Math.min(FIRST_DELAY * 2 ** (this.#wrong - FREE), LONGEST_DELAY);
+    this.#failures++;
+    const doublings = this.#failures - FREE;
+    if (doublings >= 0) this.#next = now + Math.min(FIRST_DELAY * 2 ** doublings, LONGEST_DELAY);
   }
 
   succeeded(): void {
-    this.#wrong = 0;
-    this.#until = 0;
+    this.#failures = 0;
+    this.#next = 0;
   }
 
-  /** Milliseconds until the next try is heard. */
+  /** @returns milliseconds until the next try is accepted, 0 if it is at once */
   waitUntil(now: number): number {
-    return Math.max(this.#until - now, 0);
+    return Math.max(0, this.#next - now);
   }
 }
