@@ -9,7 +9,6 @@ import { walk } from '../../fs/walk';
 import type { Volume } from '../guest';
 import { longOptions } from './commands/help';
 import type { Interpreter } from './evaluate';
-import { isSpecialName } from './expand';
 import type { Completion } from './shell';
 
 /** Candidates that are shown. */
@@ -139,7 +138,7 @@ function readWord(text: ByteString, start: number, scope: Interpreter): { word: 
       const open = end >= text.length && found[2] !== '}';
       if (open) variable = { from: at, braces };
       const name = found[1] ?? found[3] ?? '';
-      const value = isSpecialName(name) ? '' : (scope.get(name) ?? '');
+      const value = /^[A-Za-z_]/.test(name) ? (scope.get(name) ?? '') : '';
       scope.budget.allocate(value.length * 64);
       at = Math.max(end, at + 1);
       add(open ? text.slice(variable!.from, end) : value, at);
@@ -290,6 +289,7 @@ function files(
 /** Devices and files for the part of the word from `from` on. */
 function paths(text: ByteString, word: Word, from: number, scope: Interpreter): Completion {
   const value = word.value.slice(from);
+  if (value === '') return answer(text, word, from, [...devices('(', scope), { text: '/', behind: '' }]);
   const close = value.indexOf(')');
   if (value.startsWith('(') && close < 0) return answer(text, word, from, devices(value, scope));
   const path = value.startsWith('(') ? value.slice(close + 1) : value;
@@ -318,8 +318,7 @@ function argument(text: ByteString, { command = '', word }: Place, around: Aroun
   const { value } = word;
   if (value === '' && word.chars.length === 0) {
     if (command === 'help') return answer(text, word, 0, starting(around.commands(), '', ' '));
-    if (!TAKES_VARIABLE.has(command))
-      return answer(text, word, 0, [...devices('(', scope), { text: '/', behind: '' }]);
+    if (!TAKES_VARIABLE.has(command)) return paths(text, word, 0, scope);
   }
   if (/^[/(]/.test(value)) return paths(text, word, 0, scope);
   if (value.startsWith('-') && !value.includes('='))

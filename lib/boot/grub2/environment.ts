@@ -6,11 +6,17 @@ import type { ByteString } from '../../bytes/text';
 
 /** A map over another map that it never changes. */
 export class Layered<V> {
-  readonly #own = new Map<ByteString, V | undefined>();
+  readonly #own: Map<ByteString, V | undefined> = new Map();
   readonly #base: Layered<V> | undefined;
+  readonly #depth: number = 0;
 
   constructor(base?: Layered<V>) {
-    this.#base = base;
+    // On a command line each line adds a layer.
+    if (base && base.#depth > 60) this.#own = base.entries();
+    else if (base) {
+      this.#base = base;
+      this.#depth = base.#depth + 1;
+    }
   }
 
   get(key: ByteString): V | undefined {
@@ -72,11 +78,11 @@ export class Environment {
     return new Environment(new Layered(this.#variables), this.status);
   }
 
-  /** GRUB's new context, for submenus and `configfile`: exported variables only. `all`: a copy in one layer. */
-  openContext(all = false): Environment {
+  /** GRUB's new context, for submenus and `configfile`: exported variables only. */
+  openContext(): Environment {
     const inner = new Layered<Variable>();
     for (const [name, variable] of this.#variables.entries())
-      if (all || variable.exported) inner.set(name, variable);
+      if (variable.exported) inner.set(name, variable);
     return new Environment(inner);
   }
 

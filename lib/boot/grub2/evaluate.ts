@@ -107,8 +107,7 @@ export class Interpreter implements Machine {
   /** Positional parameters; undefined outside of functions and entries. */
   parameters: ByteString[] | undefined;
 
-  readonly #shared: Shared;
-  readonly #functions: Layered<List>;
+  readonly functions: Layered<List>;
   #environment: Environment;
   readonly #console: ByteString[] = [];
   #printed = 0;
@@ -123,8 +122,10 @@ export class Interpreter implements Machine {
   #goOn = false;
   #returning = false;
 
-  constructor(shared: Shared, start: Start) {
-    this.#shared = shared;
+  constructor(
+    readonly shared: Shared,
+    start: Start,
+  ) {
     this.guest = start.guest;
     this.home = start.home;
     this.budget = start.budget;
@@ -133,20 +134,23 @@ export class Interpreter implements Machine {
     this.memory = start.memory;
     this.level = start.level;
     this.#environment = start.environment;
-    this.#functions = start.functions;
+    this.functions = start.functions;
   }
 
-  /** A scope of its own that starts from what this one has come to. This one must not run any more. */
-  fork(budget: Budget, newContext: boolean): Interpreter {
-    const copy = new Interpreter(this.#shared, {
+  /**
+   * A scope of its own that starts from what this one has come to. This one must not run any more.
+   * @param level its menus inside menus
+   */
+  fork(budget: Budget, newContext: boolean, level = this.level + 1, shared = this.shared): Interpreter {
+    const copy = new Interpreter(shared, {
       environment: newContext ? this.#environment.openContext() : this.#environment.fork(),
-      functions: new Layered(this.#functions),
+      functions: new Layered(this.functions),
       guest: this.guest.fork(),
       home: this.home,
       writtenFiles: new Map(this.writtenFiles),
       memory: new Map(this.memory),
       budget,
-      level: this.level + 1,
+      level,
     });
     // What was loaded before the menu was shown stays loaded.
     copy.loader = { ...this.loader };
@@ -154,12 +158,7 @@ export class Interpreter implements Machine {
   }
 
   get context(): BootContext {
-    return this.#shared.context;
-  }
-
-  /** What the command line makes its own scopes from (shell.ts). */
-  get parts() {
-    return [this.#shared, this.#environment, this.#functions] as const;
+    return this.shared.context;
   }
 
   get console(): ByteString {
@@ -402,7 +401,7 @@ export class Interpreter implements Machine {
   #define(definition: FunctionDefinition): void {
     if ((this.#running.get(definition.name) ?? 0) > 0)
       this.error('attempt to redefine a function being executed');
-    else this.#functions.set(definition.name, definition.body);
+    else this.functions.set(definition.name, definition.body);
   }
 
   #execute(node: List | Command | undefined): number {
@@ -492,9 +491,9 @@ export class Interpreter implements Machine {
       }
     }
     let status: number;
-    const { commands } = this.#shared;
+    const { commands } = this.shared;
     let handler = commands.get(name);
-    const body = handler ? undefined : this.#functions.get(name);
+    const body = handler ? undefined : this.functions.get(name);
     if (!handler && !body) handler = commands.last(name);
     if (handler) {
       if (this.#extracting > 0 && !FOR_EXTRACTORS.has(name))

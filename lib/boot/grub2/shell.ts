@@ -6,13 +6,11 @@ import { GuestError } from '../../bytes/errors';
 import { BUDGETS } from '../../bytes/limits';
 import { type ByteString, fromHost } from '../../bytes/text';
 import type { BootContext, BootMenu, BootTarget, Colours, ConfigFile } from '../model';
-import type { List } from './ast';
 import { printHelp } from './commands/help';
 import type { CommandHandler, Machine } from './commands/types';
 import { complete } from './complete';
 import { freshScope } from './dialect';
-import { Layered } from './environment';
-import { Interpreter, MenuShown, Stop } from './evaluate';
+import type { Interpreter, MenuShown, Stop } from './evaluate';
 import { buildMenu } from './menu';
 import { parseLine } from './parser';
 
@@ -40,9 +38,6 @@ export interface Completion {
 /** Bytes of one statement; nobody types more. */
 const MAX_STATEMENT = 64 * 1024;
 
-/** Scopes over each other before they are made one: a variable is looked for in all of them. */
-const MAX_LAYERS = 64;
-
 /** What a line's notes may say. */
 const MAX_NOTES = 20;
 
@@ -51,7 +46,6 @@ const READ = /^[ \t]*read(?:[ \t]+([A-Za-z_]\w*))?[ \t;]*$/;
 export class Shell {
   /** What the lines so far have come to. It does not run any more: each line runs in a scope over it. */
   #state: Interpreter;
-  #layers = 0;
   /** Lines of a statement that is not complete. */
   #statement = '';
   /** The variable that the next line is the value of; `''`: of none. */
@@ -63,12 +57,12 @@ export class Shell {
   #clearedAt = -1;
   readonly #context: BootContext;
   readonly #own: ReadonlyMap<ByteString, CommandHandler>;
-  readonly #commands: Interpreter['parts'][0]['commands'];
+  readonly #commands: Interpreter['shared']['commands'];
 
   constructor(origin: Interpreter) {
     this.#state = origin;
     this.#context = origin.context;
-    const { commands } = origin.parts[0];
+    const { commands } = origin.shared;
     const own = new Map<ByteString, CommandHandler>([
       ['help', (machine, args) => printHelp(machine, this.#names(), args)],
       [
@@ -122,7 +116,7 @@ export class Shell {
     return complete(line.slice(0, cursor), {
       scope,
       commands: () => this.#names(),
-      functions: () => scope.parts[2].entries().keys(),
+      functions: () => scope.functions.entries().keys(),
     });
   }
 
@@ -141,47 +135,12 @@ export class Shell {
   /** A scope over the state, with a budget of its own. */
   #scope(what: string): Interpreter {
     const state = this.#state;
-    const [, environment, functions] = state.parts;
-    const scope = new Interpreter(
-      { context: this.#context, commands: this.#commands },
-      {
-        environment: environment.fork(),
-        functions: new Layered(functions),
-        guest: state.guest.fork(),
-        home: state.home,
-        writtenFiles: new Map(state.writtenFiles),
-        memory: new Map(state.memory),
-        budget: this.#context.budget.child(BUDGETS.entry, what),
-        level: state.level,
-      },
-    );
-    scope.loader = { ...state.loader };
+    const scope = state.fork(this.#context.budget.child(BUDGETS.entry, what), false, state.level, {
+      context: this.#context,
+      commands: this.#commands,
+    });
     scope.entries = [...state.entries];
     return scope;
-  }
-
-  #keep(scope: Interpreter): void {
-    this.#state = scope;
-    if (++this.#layers < MAX_LAYERS) return;
-    this.#layers = 0;
-    const [shared, environment, functions] = scope.parts;
-    const flat = environment.openContext(true);
-    flat.status = environment.status;
-    const own = new Layered<List>();
-    for (const [name, body] of functions.entries()) own.set(name, body);
-    const { guest, home, writtenFiles, memory, budget, level } = scope;
-    this.#state = new Interpreter(shared, {
-      environment: flat,
-      functions: own,
-      guest,
-      home,
-      writtenFiles,
-      memory,
-      budget,
-      level,
-    });
-    this.#state.loader = scope.loader;
-    this.#state.entries = scope.entries;
   }
 
   #line(line: ByteString): ShellResult {
@@ -209,8 +168,9 @@ export class Shell {
       }
       scope.runSource(text, true);
     } catch (error) {
-      if (!(error instanceof Stop || error instanceof MenuShown || error instanceof GuestError)) throw error;
-      end = error;
+      if (error instanceof Error && !(error instanceof GuestError)) throw error;
+      // The script's own ends are no errors.
+      end = error as Stop | MenuShown | GuestError;
     }
     return this.#result(scope, end);
   }
@@ -218,16 +178,16 @@ export class Shell {
   #result(scope: Interpreter, end: Stop | MenuShown | GuestError | undefined): ShellResult {
     const output = scope.console;
     if (end instanceof GuestError) return { output: `${output}${failed(end.describe())}`, how: 'done' };
-    if (end instanceof MenuShown) return { output, how: 'menu', menu: buildMenu(scope, end) };
-    if (end instanceof Stop) {
+    if (end && !('how' in end)) return { output, how: 'menu', menu: buildMenu(scope, end) };
+    if (end) {
       if (end.how !== 'boot')
         return this.#leaves ? { output, how: 'leave' } : { output, how: 'end', reason: end.how };
       const target = buildMenu(scope, end).immediate!;
-      this.#keep(scope);
+      this.#state = scope;
       if (target.problem === null) return { output, how: 'boot', target };
       return { output: `${output}${failed(target.problem)}`, how: 'done' };
     }
-    this.#keep(scope);
+    this.#state = scope;
     const notes = scope.warnings.slice(0, MAX_NOTES).map((warning) => `note: ${fromHost(warning)}\n`);
     const all = output + notes.join('');
     return { output: all, how: this.#clearedAt === all.length ? 'clear' : 'done' };
@@ -243,7 +203,7 @@ export class Shell {
       if (!(error instanceof GuestError)) throw error;
       return { output: failed(error.describe()), how: 'done' };
     }
-    this.#keep(scope);
+    this.#state = scope;
     return { output: '', how: 'done' };
   }
 }
