@@ -124,29 +124,28 @@ function scrollMarks(frame: Frame, layout: Layout, style: Style, above: boolean,
   if (below) frame.put(row + layout.page - 1, column, down!, style.looks.menu);
 }
 
-/** Lines under the box: the important ones last in the list survive a small screen. */
+/** Rows under the box: help, then what is to be told, and the clock in the last one. The first ones give way. */
 function footer(
   frame: Frame,
   layout: Layout,
   style: Style,
-  top: readonly string[],
+  told: string,
   help: readonly string[],
-  last: string,
-) {
+  clock: string,
+): void {
   const { columns, rows } = frame.size;
-  if (layout.footer === 0) return;
   const width = Math.max(columns - 2 * INSET, 1);
-  const { normal } = style.looks;
-  const put = (row: number, text: string, look: Look = normal) =>
-    frame.put(row, Math.min(INSET, columns >> 3), text, look);
-  const start = rows - layout.footer;
-  let room = layout.footer - (last !== '' || layout.footer > 1 ? 1 : 0);
-  const upper = top.flatMap((text) => wrapped(text, width, 4)).slice(0, room);
-  for (const [i, text] of upper.entries()) put(start + i, text);
-  room -= upper.length;
-  if (last !== '') put(rows - 1, wrapped(last, width, 1)[0] ?? '');
-  const lines = helpLines(help, width).slice(0, room);
-  for (const [i, text] of lines.entries()) put(start + upper.length + i, text);
+  const first = rows - layout.footer;
+  const room = layout.footer - (clock === '' ? 0 : 1);
+  const news = told === '' ? [] : wrapped(told, width, Math.min(4, layout.footer));
+  // Help stays in its place whatever is told, so that little is drawn anew.
+  const lines = helpLines(help, width).slice(0, Math.max(Math.min(layout.footer - 1 - news.length, 3), 0));
+  const shownNews = news.slice(0, Math.max(room - lines.length, told === '' ? 0 : 1));
+  const put = (row: number, text: string) =>
+    frame.put(row, Math.min(INSET, columns >> 3), text, style.looks.normal);
+  for (const [i, text] of [...lines, ...shownNews].entries()) if (i < layout.footer) put(first + i, text);
+  if (clock !== '' && lines.length + shownNews.length < layout.footer)
+    put(rows - 1, wrapped(clock, width, 1)[0] ?? '');
 }
 
 /** Help items in lines, an item never broken. */
@@ -188,7 +187,7 @@ export function listFrame(picture: ListPicture, size: Size, style: Style): Frame
     const title = shown(entry.title, style.utf8);
     const room = to - from - 2 - mark.length;
     const fits = columnsOf(title) <= room;
-    if (chosen && !fits) cut = title;
+    if (chosen && !fits) cut = rest(title, room - 1);
     // Only the words are highlighted, not the row: over a serial line each column counts.
     const shownLook = chosen ? looks.highlight : looks.menu;
     let column = frame.put(row + i, from, chosen ? '*' : ' ', shownLook, to);
@@ -203,9 +202,8 @@ export function listFrame(picture: ListPicture, size: Size, style: Style): Frame
     frame.put(row + layout.page, to - count.length - 1, count, looks.menu, to);
   }
   if (level.entries.length === 0) frame.put(row, from + 1, '(no entries)', looks.menu, to);
-  const top: string[] = [];
-  if (picture.message !== '') top.push(picture.message);
-  else if (cut !== '') top.push(cut);
+  // What the row has no room for, from the word on that it breaks.
+  const told = picture.message !== '' ? picture.message : cut;
   const inner = level.titles.length > 0;
   const help = [
     style.utf8 ? '↑ ↓: select' : 'Up, Down: select',
@@ -216,8 +214,21 @@ export function listFrame(picture: ListPicture, size: Size, style: Style): Frame
     ...(inner ? ['ESC: back'] : []),
     'Ctrl-C: give up',
   ];
-  footer(frame, layout, style, top, help, countdown(picture.seconds));
+  footer(frame, layout, style, told, help, countdown(picture.seconds));
   return frame;
+}
+
+/** The end of a title that is cut after `columns`, with the word that is cut. */
+function rest(title: string, columns: number): string {
+  let used = 0;
+  let at = 0;
+  for (const character of title) {
+    used += widthOf(character);
+    if (used > columns) break;
+    at += character.length;
+  }
+  const word = title.lastIndexOf(' ', at) + 1;
+  return `>${title.slice(at - word > 20 ? at : word)}`;
 }
 
 const countdown = (seconds: number | undefined): string =>
@@ -268,7 +279,7 @@ export function editorFrame(
           ...['ESC: back, changes are dropped', 'Or move within the line and type.'],
         ]
       : ['Ctrl-X or F10: boot', 'Ctrl-C or F2: command line', 'ESC: back, changes are dropped'];
-  footer(frame, layout, style, message === '' ? [] : [message], help, '');
+  footer(frame, layout, style, message, help, '');
   return frame;
 }
 
@@ -315,13 +326,6 @@ export function argumentsFrame(
   for (let i = 0; i < layout.page && top + i < rows.length; i++)
     frame.put(row + i, from + 1, rows[top + i]!, looks.menu, to - 1);
   frame.cursor = { row: row + place.row - top, column: Math.min(from + 1 + place.column, to - 1) };
-  footer(
-    frame,
-    layout,
-    style,
-    message === '' ? [] : [message],
-    ['Enter: boot', 'ESC: back, changes are dropped'],
-    '',
-  );
+  footer(frame, layout, style, message, ['Enter: boot', 'ESC: back, changes are dropped'], '');
   return frame;
 }

@@ -247,7 +247,7 @@ t.test('hostile titles', async (t) => {
   await press(console, '\x1b[F', new RegExp(`begin${'x'.repeat(50)}`));
   await console.settled();
   t.match(console.text(), /beginx{60,}>/, 'cut, and marked so');
-  t.match(console.text(), new RegExp(`begin${'x'.repeat(60)}`), 'its beginning in full below');
+  t.match(console.text(), /^ {2}> ?x{60,}$/m, 'what is cut stands below');
   t.match(console.text(), /\\x1b\[2Jerased\\x07\\x9b31m/);
   t.match(console.text(), /\\u\{202e\}reversed/);
   // The program's own sequences are all of these kinds.
