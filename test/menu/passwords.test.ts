@@ -1,5 +1,5 @@
 /** Passwords that other programs hashed (fixtures/recipes/passwords.sh), wrong ones, and hostile values. */
-import { createHash, setFips } from 'node:crypto';
+import crypto from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -19,11 +19,13 @@ for (const scheme of ['crypt', 'pbkdf2', 'sha1'] as const)
   t.test(scheme, async (t) => {
     const all = vectors(scheme);
     t.ok(all.length > 40);
-    for (const { by, value, typed } of all) {
+    for (const [i, { by, value, typed }] of all.entries()) {
       t.equal(check(scheme, value, typed), true, `${by}: ${value.slice(0, 60)}`);
       // what takes half a second is not done again and again
       if (/rounds=\d{6}|\.\d{7}\./.test(value)) continue;
-      for (const wrong of wrongOnes(typed))
+      // two of them in turn: SHA-crypt takes 8 ms
+      const wrongs = wrongOnes(typed);
+      for (const wrong of [wrongs[i % wrongs.length]!, wrongs[(i + 1) % wrongs.length]!])
         t.equal(check(scheme, value, wrong), false, `${JSON.stringify(wrong)}, not ${JSON.stringify(typed)}`);
     }
   });
@@ -49,7 +51,7 @@ t.test('what may follow a hash, and what may not', async (t) => {
       for (const end of [' ', 'x', '\n', '==', '.'])
         t.equal(check(scheme, bare + end, typed), false, bare + end);
       t.equal(check(scheme, ` ${value}`, typed), false);
-      t.equal(check(scheme, bare.slice(0, -1), typed), false, 'too short');
+      t.equal(check(scheme, bare.replace(/.=?$/, ''), typed), false, 'too short');
     }
 });
 
@@ -138,7 +140,7 @@ t.test('malformed values match nothing', async (t) => {
         t.equal(check(scheme, value, typed), false, `${scheme} ${JSON.stringify(value.slice(0, 60))}`);
   // well-formed ones that were damaged somewhere: not thrown, and never right for another password
   for (const scheme of ['crypt', 'pbkdf2', 'sha1'] as const) {
-    const quick = vectors(scheme).filter((v) => !/rounds=\d{5}|\.\d{5,}\./.test(v.value));
+    const quick = vectors(scheme).filter((v) => v.typed !== '' && !/rounds=\d{5}|\.\d{5,}\./.test(v.value));
     const below = generator(4);
     for (let i = 0; i < 8; i++)
       for (const value of mutations(quick[below(quick.length)]!.value, 25, i + 1))
@@ -177,21 +179,28 @@ t.test('a hashed password of more than 1,024 bytes is not looked at', async (t) 
     [1025, false],
   ] as const) {
     const typed = 'x'.repeat(length);
-    const hash = createHash('sha1').update(`salt${typed}`).digest('base64');
+    const hash = crypto.createHash('sha1').update(`salt${typed}`).digest('base64');
     t.equal(check('sha1', `$4$salt$${hash}`, typed), right, `${length}`);
   }
 });
 
 t.test('a host without MD5 (FIPS) refuses md5crypt and does not throw', async (t) => {
   const { value, typed } = vectors('crypt').find((v) => v.value.startsWith('$1$'))!;
-  setFips(true);
-  try {
-    t.throws(() => createHash('md5'));
-    t.equal(check('crypt', value, typed), false);
-  } finally {
-    setFips(false);
-  }
-  t.equal(check('crypt', value, typed), true);
+  const asked: string[] = [];
+  const without = {
+    ...crypto,
+    createHash: (name: string) => {
+      asked.push(name);
+      if (name === 'md5') throw new Error('error:0308010C:digital envelope routines::unsupported');
+      return crypto.createHash(name);
+    },
+  };
+  const mocked: { checkPassword: typeof checkPassword } = t.mockRequire('../../menu/passwords', {
+    'node:crypto': without,
+  });
+  t.equal(mocked.checkPassword({ scheme: 'crypt', value }, typed), false);
+  t.same(asked, ['md5']);
+  t.equal(mocked.checkPassword({ scheme: 'plain', value }, value), true);
 });
 
 t.test('three tries, then a delay that grows', async (t) => {

@@ -27,5 +27,5 @@ export function wrongOnes(typed: string): string[] {
           '',
           `${typed} `,
         ];
-  return texts.filter((text) => text !== typed);
+  return [...new Set(texts)].filter((text) => text !== typed);
 }
