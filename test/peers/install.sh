@@ -25,6 +25,8 @@ packages=(
   librpm9
   # bootctl, the stub of unified kernel images, systemd-boot itself in a virtual machine with UEFI firmware
   systemd systemd-boot ovmf gcc
+  # programs that hash passwords (syslinux-utils and grub-common have two more)
+  openssl whois perl libcrypt-passwdmd5-perl
 )
 missing=()
 for p in "${packages[@]}"; do

@@ -1,51 +1,126 @@
-/** The checker of passwords against the tools that make them: random ones, in every scheme. */
-import { execFileSync } from 'node:child_process';
+/**
+ * Passwords that the programs of the formats hash now, with random texts and salts, and wrong ones; the fixture's recipe
+ * makes again what it made. `SEEDS=N` tries N times as many.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
-import type { Password } from '../../lib/boot/model';
 import { checkPassword } from '../../menu/passwords';
 import { generator } from '../boot/dialect';
+import { type Vector, wrongOnes } from '../menu/passwords';
+import { ROOT } from '../support';
+import { CLEAN_ENV, must, scratch } from './support';
 
-const random = generator(99);
-const some = (letters: string, count: number) =>
-  Array.from({ length: count }, () => letters[random(letters.length)]!).join('');
-const SALT = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const TEXT = `${SALT} !"#$%&'()*+,-:;<=>?@[]^_{|}~äß漢`;
+const SEEDS = Number(process.env.SEEDS ?? 1);
 
-const tools: Record<string, (password: string) => Password> = {
-  'openssl -1': (p) => crypt('openssl', 'passwd', '-1', '-salt', some(SALT, 1 + random(8)), '-stdin', p),
-  'openssl -5': (p) => crypt('openssl', 'passwd', '-5', '-salt', some(SALT, 1 + random(16)), '-stdin', p),
-  'openssl -6': (p) => crypt('openssl', 'passwd', '-6', '-salt', some(SALT, 1 + random(16)), '-stdin', p),
-  mkpasswd: (p) =>
-    crypt('mkpasswd', '-s', '-m', random(2) ? 'sha-256' : 'sha-512', '-R', `${1000 + random(3000)}`, p),
-  'grub-mkpasswd-pbkdf2': (p) => {
-    const out = run(
-      'grub-mkpasswd-pbkdf2',
-      ['-c', `${1 + random(5000)}`, '-l', `${1 + random(120)}`, '-s', `${1 + random(70)}`],
-      `${p}\n${p}\n`,
-    );
-    return { scheme: 'pbkdf2', value: /grub\.pbkdf2\.\S+/.exec(out)![0] };
-  },
-  sha1pass: (p) => ({ scheme: 'sha1', value: run('sha1pass', [p, some(SALT, 1 + random(8))], '').trim() }),
+/** Standard output of a program that is given these bytes. */
+function piped(input: string, file: string, ...args: string[]): string {
+  const variables = Object.entries(CLEAN_ENV).map(([name, value]) => `${name}=${value}`);
+  const { status, stdout, stderr } = spawnSync('env', ['-i', ...variables, file, ...args], {
+    input: Buffer.from(input, 'latin1'),
+    encoding: 'latin1',
+  });
+  if (status !== 0) throw new Error(`${file} ${args.join(' ')}: status ${status}\n${stderr}`);
+  return stdout.replace(/\n$/, '');
+}
+
+interface Random {
+  below(n: number): number;
+  /** crypt's digits */
+  salt(length: number): string;
+}
+
+type Tool = readonly [Vector['scheme'], (text: string, random: Random) => string];
+
+const perl = 'binmode STDIN; local $/; print crypt(<STDIN> // "", $ARGV[0]) // "none"';
+const TOOLS: Record<string, Tool> = {
+  'openssl passwd': [
+    'crypt',
+    (text, { below, salt }) => {
+      const kind = [1, 5, 6][below(3)]!;
+      return piped(
+        `${text}\n`,
+        'openssl',
+        'passwd',
+        `-${kind}`,
+        '-salt',
+        salt(kind === 1 ? 8 : 16),
+        '-stdin',
+      );
+    },
+  ],
+  mkpasswd: [
+    'crypt',
+    (text, { below, salt }) => {
+      const method = ['sha256crypt', 'sha512crypt'][below(2)]!;
+      const rounds = `${1000 + below(9000)}`;
+      return piped(`${text}\n`, 'mkpasswd', '-s', '-m', method, '-R', rounds, '-S', salt(8 + below(9)));
+    },
+  ],
+  'mkpasswd -m md5crypt': ['crypt', (text) => piped(`${text}\n`, 'mkpasswd', '-s', '-m', 'md5crypt')],
+  'crypt(3)': [
+    'crypt',
+    (text, { below, salt }) => {
+      const kind = [1, 5, 6][below(3)]!;
+      return piped(text, 'perl', '-e', perl, `$${kind}$${salt(below(kind === 1 ? 9 : 17))}$`);
+    },
+  ],
+  md5pass: ['crypt', (text, { salt }) => piped(`${text}\0${salt(8)}\0`, 'xargs', '-0', 'md5pass')],
+  'md5pass, its own salt': ['crypt', (text) => piped(`${text}\0`, 'xargs', '-0', 'md5pass')],
+  sha1pass: [
+    'sha1',
+    (text, { below, salt }) => piped(`${text}\0${salt(below(20))}\0`, 'xargs', '-0', 'sha1pass'),
+  ],
+  'sha1pass, its own salt': ['sha1', (text) => piped(`${text}\0`, 'xargs', '-0', 'sha1pass')],
+  'grub-mkpasswd-pbkdf2': [
+    'pbkdf2',
+    (text, { below }) => {
+      const options = ['-c', `${1 + below(20_000)}`, '-s', `${1 + below(100)}`, '-l', `${1 + below(200)}`];
+      return piped(`${text}\n${text}\n`, 'grub-mkpasswd-pbkdf2', ...options).replace(
+        /[\s\S]*(?=grub\.pbkdf2)/,
+        '',
+      );
+    },
+  ],
 };
 
-function run(command: string, args: string[], input: string): string {
-  return execFileSync(command, args, { input, encoding: 'utf8' });
-}
-
-/** The password is the last of the words, and is given as input. */
-function crypt(command: string, ...words: string[]): Password {
-  const password = words.pop()!;
-  return { scheme: 'crypt', value: run(command, words, `${password}\n`).trim() };
-}
-
-for (const [name, make] of Object.entries(tools))
-  t.test(name, async (t) => {
-    for (let i = 0; i < 12; i++) {
-      const password = some(TEXT, 1 + random(70));
-      const made = make(password);
-      const bytes = Buffer.from(password).toString('latin1');
-      t.ok(checkPassword(made, bytes), `${made.value}: ${password}`);
-      t.notOk(checkPassword(made, `${bytes}.`), 'a letter more');
-      t.notOk(checkPassword(made, bytes.slice(0, -1)), 'a letter less');
+t.test('random ones', async (t) => {
+  const below = generator(SEEDS);
+  const text = (length: number, from: () => number) =>
+    Array.from({ length }, () => String.fromCharCode(from())).join('');
+  const random: Random = {
+    below,
+    salt: (length) =>
+      text(length, () =>
+        './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'.charCodeAt(below(64)),
+      ),
+  };
+  for (let i = 0; i < 5 * SEEDS; i++)
+    for (const [name, [scheme, make]] of Object.entries(TOOLS)) {
+      // openssl and GRUB refuse the empty password
+      const shortest = /openssl|grub/.test(name) ? 1 : 0;
+      const length = i === 0 ? shortest : shortest + below(71 - shortest);
+      // any byte but those that end a line or a C string
+      const typed = text(length, () => [32 + below(95), 128 + below(128), 1 + below(9)][below(5) >> 1]!);
+      const value = make(typed, random);
+      const what = `${name}: ${value} of ${JSON.stringify(typed)}`;
+      t.equal(checkPassword({ scheme, value }, typed), true, what);
+      for (const wrong of wrongOnes(typed))
+        t.equal(checkPassword({ scheme, value }, wrong), false, `${what}, not ${JSON.stringify(wrong)}`);
     }
-  });
+});
+
+t.test('the recipe makes the fixture', async (t) => {
+  const dir = scratch(t);
+  must('bash', join(ROOT, 'fixtures', 'recipes', 'passwords.sh'), dir);
+  const fixture = (name: string) =>
+    readFileSync(join(ROOT, 'fixtures', 'configs', 'passwords', name), 'utf8');
+  const made = (name: string) => readFileSync(join(dir, name), 'utf8');
+  for (const name of ['crypt.json', 'sha1.json']) t.equal(made(name), fixture(name), name);
+  // GRUB's salts are new ones each time
+  const pbkdf2: Vector[] = JSON.parse(made('pbkdf2.json'));
+  t.equal(pbkdf2.length, JSON.parse(fixture('pbkdf2.json')).length);
+  for (const { by, scheme, value, typed } of pbkdf2)
+    t.equal(checkPassword({ scheme, value }, typed), true, by);
+});
