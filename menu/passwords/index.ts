@@ -48,8 +48,8 @@ function checkPbkdf2(value: ByteString, typed: ByteString): boolean {
     /^grub\.pbkdf2\.sha512\.([1-9]\d*)\.((?:[0-9a-f]{2})*)\.((?:[0-9a-f]{2})+)$/i.exec(value) ?? [];
   if (count === undefined || salt === undefined || hash === undefined) return false;
   const length = hash.length / 2;
-  // Each block begins with the salt, 128 bytes of which take as long as an iteration.
-  const work = Math.ceil(length / 64) * (Number(count) + salt.length / 256);
+  // Each block begins with the salt, 128 bytes of which take as long as an iteration, and takes a moment itself.
+  const work = Math.ceil(length / 64) * (Number(count) + salt.length / 256 + 2);
   if (work > PBKDF2_WORK) return false;
   const made = pbkdf2Sync(toBytes(typed), Buffer.from(salt, 'hex'), Number(count), length, 'sha512');
   return same(made.toString('hex'), hash.toLowerCase());
