@@ -209,10 +209,9 @@ function splitPattern(pattern: ByteString, from: number): { plainEnd: number; en
 
 function deviceNames(scope: Scope): ByteString[] {
   const names: ByteString[] = [];
-  for (const disk of scope.guest.disks) {
-    names.push(disk.name);
-    for (const partition of disk.partitions) names.push(partition.name);
-  }
+  // GRUB's order.
+  for (const disk of scope.guest.disks)
+    names.push(disk.name, ...disk.partitions.map((partition) => partition.name).reverse());
   return names;
 }
 

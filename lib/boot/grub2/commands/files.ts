@@ -61,7 +61,7 @@ function list(machine: Machine, name: ByteString, how: Listing): void {
     if (typeof opened === 'number') return;
     volume = opened;
     if (path === '') {
-      machine.print(`${describeDevice(volume)}\n`);
+      machine.print(describeDevice(volume));
       return;
     }
   } else volume = machine.root();
