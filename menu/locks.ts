@@ -7,6 +7,9 @@ import { prompt } from './prompt';
 import type { Terminal } from './terminal';
 import { editable } from './text';
 
+/** Where a configuration names users and no passwords. */
+const NOBODYS: Password = { scheme: 'plain', value: '' };
+
 export type Answer = 'right' | 'wrong' | 'cancelled' | 'gone';
 
 export class Locks implements Access {
@@ -47,8 +50,10 @@ export class Locks implements Access {
       if (typeof name === 'string') return name as Answer;
       user = name.text;
     }
-    const password = users.includes(user) ? passwords.get(user) : undefined;
-    const answer = await this.#password(password);
+    // Somebody who may not, or does not exist, takes as long to be refused as another.
+    const known = users.includes(user) ? passwords.get(user) : undefined;
+    const [other = NOBODYS] = passwords.values();
+    const answer = await this.#password(known ?? other, known !== undefined);
     if (answer === 'right') this.#proved.add(user);
     return answer;
   }
@@ -61,13 +66,10 @@ export class Locks implements Access {
     return answer;
   }
 
-  /** @param password undefined: there is none that would be right, which is not said before it is typed */
-  async #password(password: Password | undefined): Promise<Answer> {
+  async #password(password: Password, counts = true): Promise<Answer> {
     const typed = await this.#line('Enter password: ', true);
     if (typeof typed === 'string') return typed as Answer;
-    // The same work whether the user exists or not.
-    const right =
-      checkPassword(password ?? { scheme: 'plain', value: '' }, typed.text) && password !== undefined;
+    const right = checkPassword(password, typed.text) && counts;
     if (right) this.#attempts.succeeded();
     else this.#attempts.failed(performance.now());
     return right ? 'right' : 'wrong';

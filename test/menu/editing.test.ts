@@ -127,7 +127,7 @@ t.test('the command line', async (t) => {
   await console.until(/grub> *$/);
   console.write(`${UP}${UP}`);
   await console.until(/grub> (echo|fi|if)/);
-  console.write('\x15lin\t/bo\tvml\t');
+  console.write('\x15linu\t /bo\tvml\t');
   await console.until(new RegExp(`grub> linux ${expected.kernel.path}`));
   console.write('from the shell\r');
   await type(`initrd ${expected.ramdisk.path.slice(0, -6)}\t`, /grub> *$/);

@@ -61,70 +61,62 @@ t.test('the countdown, and the default after it', async (t) => {
   t.match(console.raw, /nodegrub \S+ boots gpt1 ext4: \/boot\/grub\/grub\.cfg: menuentry 'two'\r\n$/);
 });
 
-t.test('every key of the list', async (t) => {
-  const titles = Array.from({ length: 40 }, (_, i) => `${'abcde'[i % 5] === 'b' ? 'boot' : 'run'} ${i + 1}`);
-  const guest = new Guest(
-    t,
-    `set timeout=1\nfor i in ${titles.map((title) => title.replace(' ', '_')).join(' ')}; do menuentry "$i" { ${LINUX} $1; }; done
+for (const [term, cols, rows, page, size0] of [
+  ['vt100', 80, 24, 13, false],
+  ['vt100', 80, 24, 13, true],
+  ['linux', 40, 10, 4, false],
+  ['xterm', 132, 50, 39, false],
+] as const)
+  t.test(`every key of the list: ${term} ${cols}x${rows}${size0 ? ', 0x0' : ''}`, async (t) => {
+    const titles = Array.from({ length: 40 }, (_, i) => `${i % 5 === 1 ? 'boot' : 'run'}_${i + 1}`);
+    const guest = new Guest(
+      t,
+      `set timeout=1\nfor i in ${titles.join(' ')}; do menuentry "$i" { ${LINUX} $1; }; done
 menuentry last --hotkey=z { ${LINUX} last; }\nhiddenentry ghost --hotkey=g { ${LINUX} ghost; }
 submenu sub { menuentry inner { ${LINUX} inner; } }`,
-  );
-  const console = guest.start();
-  const name = (n: number) => titles[n - 1]!.replace(' ', '_');
-  const page = 13;
-  await press(console, '\x1b[B', name(2));
-  for (const [keys, wanted, what] of [
-    ...[
+    );
+    const console = guest.start({ term, cols, rows, size0 });
+    const name = (n: number) => [...titles, 'last', 'sub  >'][Math.min(n, 42) - 1]!;
+    await press(console, '\x1b[B', name(2));
+    for (const [keys, wanted, what] of [
       ['\x1bOB', name(3), 'ESC O B'],
       ['\x1b[A', name(2), 'ESC [ A'],
       ['\x1bOA', name(1), 'ESC O A'],
       ['\x1b[A', name(1), 'no further'],
-    ],
-    ...[
       ['\x0e', name(2), '^n'],
       ['\x10', name(1), '^p'],
-      ['\x16', name(1 + page - 1), '^v'],
+      ['\x16', name(page), '^v'],
       ['\x07', name(1), '^g'],
-    ],
-    ...[
       ['\x1b[6~', name(page), 'PgDn'],
-      ['\x1b[6~', name(2 * page - 1), 'again'],
-      ['\x1b[5~', name(page), 'PgUp'],
-    ],
-    ...[
+      ['\x1b[6~', name(2 * page - 1), 'PgDn again'],
+      ['\x1b[5~', name(Math.min(2 * page - 1, 42) - page + 1), 'PgUp'],
       ['\x1b[F', 'sub  >', 'End'],
       ['\x1b[H', name(1), 'Home'],
       ['\x1b[4~', 'sub  >', 'End'],
       ['\x1b[1~', name(1), 'Home'],
-    ],
-    ...[
       ['\x05', 'sub  >', '^e'],
       ['\x01', name(1), '^a'],
       ['b', name(2), 'by letter'],
       ['B', name(7), 'either case'],
       ['s', 'sub  >', 'by letter'],
-    ],
-    ...[
       ['\x1b[C', 'inner', 'right'],
       ['\x1b[D', 'sub  >', 'left'],
       ['\r', 'inner', 'Enter'],
       ['\x1b', 'sub  >', 'ESC'],
       ['\x06', 'inner', '^f'],
-    ],
-    ...[
       ['\x02', 'sub  >', '^b'],
       ['\x1b[H\x1b[B\x1b[B\x1b[B', name(4), 'several at once'],
       ['\x1b[C', name(4), 'right is not Enter'],
-    ],
-  ] as const) {
-    await press(console, keys!, wanted!);
-    t.equal(selected(console), wanted, what);
-  }
-  t.notMatch(console.text(), /ghost/, 'hidden');
-  t.match(console.text(), / 4\/42 /);
-  console.write('g');
-  t.equal((await guest.outcome(console)).args, 'ghost', 'the hotkey of a hidden entry boots it');
-});
+      ['\x0c', name(4), '^l'],
+    ] as const) {
+      await press(console, keys, wanted);
+      t.equal(selected(console), wanted, what);
+    }
+    t.notMatch(console.text(), /ghost/, 'hidden');
+    if (page < 42) t.match(console.text(), / 4\/42 /);
+    console.write('g');
+    t.equal((await guest.outcome(console)).args, 'ghost', 'the hotkey of a hidden entry boots it');
+  });
 
 t.test('a submenu, and what is in it', async (t) => {
   const guest = new Guest(t);

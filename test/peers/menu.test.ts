@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import { entry, Guest, INITRD, LINUX } from '../menu/guest';
 import { Console } from '../menu/pty';
 import { ROOT } from '../support';
-import { PYGRUB, scratch } from './support';
+import { must, PYGRUB, scratch } from './support';
 
 const DOCUMENT = join(ROOT, 'docs', 'menu.md');
 const body = (args: string) => [`\t${LINUX} root=/dev/xvda1 ro ${args}`, `\t${INITRD}`];
@@ -115,5 +115,48 @@ t.test('nobody presses a key: the default boots when the time is over', async (t
     const from = performance.now();
     t.match(await guest.outcome(console), { status: 0, args: 'root=/dev/xvda1 ro quiet' });
     t.ok(performance.now() - from > 1500, 'not before');
+  }
+});
+
+t.test('progress of a copy that takes its time, and none with -q', async (t) => {
+  const dir = scratch(t);
+  const tree = join(dir, 'tree');
+  mkdirSync(join(tree, 'boot', 'grub'), { recursive: true });
+  writeFileSync(
+    join(tree, 'boot', 'grub', 'grub.cfg'),
+    entry('one', 'linux /boot/kernel', 'initrd /boot/initrd'),
+  );
+  writeFileSync(join(tree, 'boot', 'kernel'), 'a kernel');
+  writeFileSync(join(tree, 'boot', 'initrd'), Buffer.alloc(12 << 20, 'x'));
+  const disk = join(dir, 'disk.img');
+  must('mke2fs', '-q', '-F', '-t', 'ext4', '-d', tree, disk, '24M');
+  // Each MiB is written half a second late, three at a time.
+  const slow = join(dir, 'slow.js');
+  writeFileSync(
+    slow,
+    "const fs = require('fs'); const write = fs.write; fs.write = (...args) => setTimeout(() => write(...args), 500);",
+  );
+  for (const options of [[], ['-q']]) {
+    const guest = new Guest(t, readFileSync(disk));
+    const console = started(
+      t,
+      Console.start([...guest.arguments, '--menu-timeout=0', ...options, guest.disk], {
+        program: ['node', '-r', slow, join(ROOT, 'dist', 'nodegrub.js')],
+      }),
+    );
+    t.equal((await guest.outcome(console)).status, 0);
+    const seen = [...console.raw.matchAll(/(\d+) MB of (\d+) MB \((\d+)%\)/g)].map((match) =>
+      Number(match[3]),
+    );
+    if (options.length > 0) t.same(seen, []);
+    else {
+      t.ok(seen.length >= 2, `${seen}`);
+      t.same(
+        [...seen].sort((a, b) => a - b),
+        seen,
+        'it grows',
+      );
+      t.equal(console.text().includes('MB of'), false, 'and is taken away');
+    }
   }
 });
