@@ -376,3 +376,23 @@ t.test('damaged configurations', async (t) => {
   }
   t.ok(evaluated >= 3000, `${evaluated} damaged configurations`);
 });
+
+t.test('what the menu is told', async (t) => {
+  // Manual, "color": without HIGHLIGHT the inverted NORMAL.
+  t.same(menuOf('color white/blue\ntitle x\nboot\n').colours, {
+    menuNormal: 'white/blue',
+    menuHighlight: 'blue/white',
+  });
+  t.same(menuOf('color white/blue yellow/red\n').colours, {
+    menuNormal: 'white/blue',
+    menuHighlight: 'yellow/red',
+  });
+  t.equal(menuOf('color white\n').colours, undefined);
+  // Manual, "password": it locks the editor and the command line.
+  t.same(menuOf('password secret\n').superusers, ['']);
+  t.equal(menuOf('timeout 3\n').superusers, undefined);
+  const files = { ...FILES, 'other.lst': 'title inner\nkernel /vmlinuz\n', empty: 'timeout 3\n' };
+  const opened = (name: string) => bootOf(`configfile /${name}`, files).menu?.entries.map((e) => e.title);
+  t.same(opened('other.lst'), ['inner']);
+  t.same(opened('empty'), []);
+});

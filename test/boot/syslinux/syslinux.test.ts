@@ -222,6 +222,10 @@ MENU END
   t.equal(menu.totalTimeout, 900);
   t.equal(menu.timeoutStyle, 'hidden');
   t.same([...menu.passwords!], [['', { scheme: 'sha1', value: '$4$salt$hash$' }]]);
+  // doc/syslinux.txt, "ALLOWOPTIONS": with 0 only entries can be chosen; doc/menu.txt: the master password is asked for
+  // before an entry is edited.
+  t.same([menu.superusers, menu.editable], [[''], undefined]);
+  t.same([menuOf('ALLOWOPTIONS 0\n').superusers, menuOf('ALLOWOPTIONS 0\n').editable], [undefined, false]);
   t.same(
     menu.entries.map((e) => [e.id, e.title, e.hotkey]),
     [
