@@ -12,6 +12,7 @@ import type { Outputs } from '../lib/sandbox/outputs';
 import { argumentsLine } from './arguments';
 import { CommandLine } from './commandline';
 import { type EditorState, editorKey, editorOf, editorText } from './editor';
+import type { Key } from './keys';
 import { lineKey, lineOf } from './line';
 import { hotkeyEntry, type Level, levelOf, listKey, scrolled } from './list';
 import { Locks } from './locks';
@@ -30,8 +31,8 @@ export interface MenuOptions {
   readonly wait: number | undefined;
 }
 
-/** What a person wants: an entry, as it stands or with other text. */
-type Chosen = { readonly decision: Decision } | undefined;
+/** What the menu ends with, where it does; no decision where the time ran out and nothing boots by itself. */
+type Chosen = { readonly decision: Decision | undefined } | undefined;
 
 /** The console is gone, or the person gave up. */
 class Left extends Error {}
@@ -116,10 +117,11 @@ export class Session {
   }
 
   /** Starts the clocks; what is hidden waits for its key. */
-  async #begin(): Promise<{ decision: Decision | undefined } | undefined> {
+  async #begin(): Promise<Chosen> {
     const { menu } = this.#offer;
     const now = performance.now();
     const seconds = menu.timeout !== null && menu.timeout >= 0 ? menu.timeout : this.#options.wait;
+    if (seconds === 0) return { decision: this.#unattended };
     this.#deadline = seconds === undefined ? undefined : now + seconds * 1000;
     this.#hard = menu.totalTimeout === undefined ? undefined : now + menu.totalTimeout * 1000;
     const timed = menu.timeout !== null && menu.timeout > 0;
@@ -127,7 +129,7 @@ export class Session {
     return this.#hidden(menu, menu.timeoutStyle === 'countdown');
   }
 
-  async #hidden(menu: BootMenu, aloud: boolean): Promise<{ decision: Decision | undefined } | undefined> {
+  async #hidden(menu: BootMenu, aloud: boolean): Promise<Chosen> {
     let length = 0;
     const say = (words: string) => {
       this.terminal.write(`\r${words.padEnd(length)}`);
@@ -177,8 +179,7 @@ export class Session {
     this.#typed = true;
     this.#deadline = undefined;
     // From now on a person asks, not the host.
-    const { locks } = this;
-    this.#loader.context.access = locks satisfies Access;
+    this.#loader.context.access = this.locks satisfies Access;
   }
 
   get #level(): Level {
@@ -370,6 +371,17 @@ export class Session {
     };
   }
 
+  /** @returns undefined when there was none, only another size */
+  async #editingKey(): Promise<Key | NonNullable<Chosen> | undefined> {
+    const input = await this.terminal.next(this.#hard);
+    if (input.kind === 'gone') throw new Left('the console was lost while an entry was edited');
+    if (input.kind === 'time') return { decision: this.#unattended };
+    if (input.kind !== 'key') return undefined;
+    this.#message = '';
+    if (input.key === '^l') this.#screen.forget();
+    return input.key;
+  }
+
   async #edit(entry: MenuEntry): Promise<Chosen> {
     if (entry.open) {
       this.#message = 'A submenu has no commands to edit; Enter opens it.';
@@ -380,13 +392,10 @@ export class Session {
     for (;;) {
       const { size } = this.terminal;
       this.#show(editorFrame(editor, entry.title, this.#message, size, this.#style));
-      const input = await this.terminal.next(this.#hard);
-      if (input.kind === 'gone') throw new Left('the console was lost while an entry was edited');
-      if (input.kind === 'time') return { decision: this.#unattended } as Chosen;
-      if (input.kind !== 'key') continue;
-      this.#message = '';
-      if (input.key === '^l') this.#screen.forget();
-      const { state, action } = editorKey(editor, input.key, pageOf(size));
+      const key = await this.#editingKey();
+      if (key === undefined) continue;
+      if (typeof key !== 'string') return key;
+      const { state, action } = editorKey(editor, key, pageOf(size));
       editor = state;
       if (action === 'bell') this.terminal.write('\x07');
       else if (action === 'leave') return undefined;
@@ -412,16 +421,11 @@ export class Session {
     for (;;) {
       const { size } = this.terminal;
       this.#show(argumentsFrame(line.text, line.cursor, entry.title, this.#message, size, this.#style));
-      const input = await this.terminal.next(this.#hard);
-      if (input.kind === 'gone') throw new Left('the console was lost while an entry was edited');
-      if (input.kind === 'time') return { decision: this.#unattended } as Chosen;
-      if (input.kind !== 'key') continue;
-      this.#message = '';
-      if (input.key === '^l') this.#screen.forget();
-      const booting = input.key === '^x' || input.key === 'f10';
-      const { state, action } = booting
-        ? { state: line, action: 'enter' as const }
-        : lineKey(line, input.key);
+      const key = await this.#editingKey();
+      if (key === undefined) continue;
+      if (typeof key !== 'string') return key;
+      const booting = key === '^x' || key === 'f10';
+      const { state, action } = booting ? { state: line, action: 'enter' as const } : lineKey(line, key);
       line = state;
       if (action === 'cancel' || action === 'interrupt') return undefined;
       if (action === 'bell' || action === 'complete') this.terminal.write('\x07');
@@ -447,7 +451,7 @@ export class Session {
         this.#open(result.menu, [...level.titles]);
         return undefined;
       case 'time':
-        return { decision: this.#unattended } as Chosen;
+        return { decision: this.#unattended };
       case 'gone':
         throw new Left('the console was lost at the command line');
       case 'end':

@@ -310,6 +310,7 @@ t.test('no time-out, or -1: one second, or --menu-timeout', async (t) => {
   const now = new Guest(t, entry('one', LINUX));
   const console = now.start({ more: ['--menu-timeout=0'] });
   t.equal((await now.outcome(console)).status, 0);
+  t.notMatch(console.raw, /Enter: boot/, 'no menu');
 });
 
 t.test('a lost console, and signals', async (t) => {

@@ -4,7 +4,8 @@ import { type IPty, spawn } from '@lydell/node-pty';
 import { Terminal } from '@xterm/headless';
 import { ROOT } from '../support';
 
-const NODEGRUB = ['node', join(ROOT, 'dist', 'nodegrub.js')];
+/** NODEGRUB_NODE: another Node than the one that runs the tests. */
+const NODEGRUB = [process.env.NODEGRUB_NODE ?? 'node', join(ROOT, 'dist', 'nodegrub.js')];
 
 export interface ConsoleOptions {
   /** Of the screen and, unless `size0`, of the pty. Default 80x24. */

@@ -128,7 +128,7 @@ class Entry implements MenuEntry {
 
   get users(): readonly ByteString[] | undefined {
     const superusers = superusersOf(this.origin);
-    if (this.entry.unrestricted || !superusers) return undefined;
+    if (this.entry.unrestricted || superusers === undefined) return undefined;
     return [...superusers, ...(this.entry.users ?? [])].filter((user) => user !== '');
   }
 
