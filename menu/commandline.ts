@@ -1,6 +1,5 @@
 /** GRUB's command line on the terminal. What the commands do is in lib/boot/grub2/shell.ts. */
-import type { Shell } from '../lib/boot/grub2/shell';
-import type { BootContext, BootMenu, BootTarget, ConfigFile } from '../lib/boot/model';
+import type { BootContext, BootMenu, BootTarget, ConfigFile, Shell } from '../lib/boot/model';
 import type { ByteString } from '../lib/bytes/text';
 import { type LineState, remember } from './line';
 import { prompt } from './prompt';

@@ -2,7 +2,6 @@
 import type { Context } from '../bytes/budget';
 import type { ByteString } from '../bytes/text';
 import type { FileSystem, FsNode } from '../fs/types';
-import type { Shell } from './grub2/shell';
 import type { Guest, Volume } from './guest';
 
 /** A file that a configuration names, found or not. */
@@ -115,6 +114,39 @@ export interface BootMenu {
    * the end of the script): that target.
    */
   readonly immediate?: BootTarget;
+}
+
+/** What a line of the command line did. */
+export interface ShellResult {
+  /** What this line printed. */
+  readonly output: ByteString;
+  /**
+   * `more`: the statement is not complete, GRUB asks for its next line with `> `. `boot`: `target` is to be booted.
+   * `menu`: `menu` is shown. `leave`: back to the menu. `end`: `reason` is `halt`, `reboot` or `exit`.
+   */
+  readonly how: 'done' | 'more' | 'boot' | 'menu' | 'leave' | 'clear' | 'end';
+  readonly target?: BootTarget;
+  readonly menu?: BootMenu;
+  readonly reason?: string;
+}
+
+/** What the Tab key found. */
+export interface Completion {
+  /** Index in the line from which `insert` takes the place of what stands up to the cursor. */
+  readonly start: number;
+  readonly insert: ByteString;
+  /** When there are several: sorted, at most 300. */
+  readonly candidates: readonly ByteString[];
+}
+
+/** GRUB's command line over a guest, without a terminal. */
+export interface Shell {
+  /** Runs a line as typed, without its newline. Never throws a GuestError. */
+  run(line: ByteString): ShellResult;
+  /** What the Tab key does at `cursor`; characters behind it do not matter. */
+  complete(line: ByteString, cursor: number): Completion;
+  /** Drops an incomplete statement. */
+  reset(): void;
 }
 
 export interface ConfigFile {

@@ -221,6 +221,48 @@ menuentry locked { ${LINUX} locked; }\nmenuentry free --unrestricted { ${LINUX} 
   t.equal((await nobody.outcome(console)).args, 'locked', 'nobody is asked where nobody is');
 });
 
+/** GRUB legacy's menu: the example disk's grub.cfg becomes its menu.lst (the directory's checksum then warns). */
+function legacy(config: string): Buffer {
+  const disk = diskWith(config);
+  const at = disk.indexOf('grub.cfg');
+  disk.write('menu.lst', at);
+  return disk;
+}
+
+t.test('GRUB legacy: password, lock, and the menu that the password opens', async (t) => {
+  const kernel = `kernel ${expected.kernel.path}`;
+  // md5crypt of `word`, by `openssl passwd -1 -salt abc word`.
+  const config = `timeout 5\npassword --md5 $1$abc$xlod1RfwsKuzjVTWze4nJ1
+title free\n${kernel} free\ntitle locked\nlock\n${kernel} locked\ntitle own\npassword mine\n${kernel} own\n`;
+  const first = new Guest(t, legacy(config));
+  let console = first.start();
+  await ready(console);
+  t.notMatch(console.text(), /e: edit/);
+  console.write('e');
+  await console.until(/Enter password: *$/);
+  console.write('wrong\r');
+  await console.until(/access denied/);
+  console.write(`${DOWN}\r`);
+  await console.until(/Enter password: *$/);
+  console.write('\x1b');
+  await console.until(/locked/);
+  console.write('p');
+  await console.until(/Enter password: *$/);
+  console.write('word\r');
+  await console.until(/e: edit/);
+  await press(console, '', 'locked');
+  console.write('\r');
+  t.equal((await first.outcome(console)).args, 'locked');
+
+  const second = new Guest(t, legacy(config));
+  console = second.start();
+  await ready(console);
+  console.write(`${DOWN}${DOWN}\r`);
+  await console.until(/Enter password: *$/);
+  console.write('mine\r');
+  t.equal((await second.outcome(console)).args, 'own', "an entry's own password");
+});
+
 t.test('three wrong passwords, then a delay', async (t) => {
   const guest = new Guest(
     t,

@@ -7,9 +7,9 @@ import type { ByteString } from '../../bytes/text';
 import type { DirEntry, FileSystem } from '../../fs/types';
 import { walk } from '../../fs/walk';
 import type { Volume } from '../guest';
+import type { Completion } from '../model';
 import { longOptions } from './commands/help';
 import type { Interpreter } from './evaluate';
-import type { Completion } from './shell';
 
 /** Candidates that are shown. */
 const MOST_SHOWN = 300;

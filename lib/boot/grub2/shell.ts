@@ -5,7 +5,7 @@
 import { GuestError } from '../../bytes/errors';
 import { BUDGETS } from '../../bytes/limits';
 import { type ByteString, fromHost } from '../../bytes/text';
-import type { BootContext, BootMenu, BootTarget, Colours, ConfigFile } from '../model';
+import type { BootContext, Colours, Completion, ConfigFile, Shell, ShellResult } from '../model';
 import { printHelp } from './commands/help';
 import type { CommandHandler, Machine } from './commands/types';
 import { complete } from './complete';
@@ -13,27 +13,6 @@ import { freshScope } from './dialect';
 import type { Interpreter, MenuShown, Stop } from './evaluate';
 import { buildMenu } from './menu';
 import { parseLine } from './parser';
-
-export interface ShellResult {
-  /** What this line printed. */
-  readonly output: ByteString;
-  /**
-   * `more`: the statement is not complete, GRUB asks for its next line with `> `. `boot`: `target` is to be booted.
-   * `menu`: `menu` is shown. `leave`: back to the menu. `end`: `reason` is `halt`, `reboot` or `exit`.
-   */
-  readonly how: 'done' | 'more' | 'boot' | 'menu' | 'leave' | 'clear' | 'end';
-  readonly target?: BootTarget;
-  readonly menu?: BootMenu;
-  readonly reason?: string;
-}
-
-export interface Completion {
-  /** Index in the line from which `insert` takes the place of what stands up to the cursor. */
-  readonly start: number;
-  readonly insert: ByteString;
-  /** When there are several: sorted, at most 300. */
-  readonly candidates: readonly ByteString[];
-}
 
 /** Bytes of one statement; nobody types more. */
 const MAX_STATEMENT = 64 * 1024;
@@ -43,7 +22,7 @@ const MAX_NOTES = 20;
 
 const READ = /^[ \t]*read(?:[ \t]+([A-Za-z_]\w*))?[ \t;]*$/;
 
-export class Shell {
+class GrubShell implements Shell {
   /** What the lines so far have come to. It does not run any more: each line runs in a scope over it. */
   #state: Interpreter;
   /** Lines of a statement that is not complete. */
@@ -96,7 +75,6 @@ export class Shell {
     };
   }
 
-  /** Runs a line as typed, without its newline. Never throws a GuestError. */
   run(line: ByteString): ShellResult {
     let output = '';
     let result: ShellResult = { output, how: 'done' };
@@ -109,7 +87,6 @@ export class Shell {
     return { ...result, output };
   }
 
-  /** What the Tab key does at `cursor`; characters behind it do not matter. */
   complete(line: ByteString, cursor: number): Completion {
     if (this.#reading !== undefined) return { start: cursor, insert: '', candidates: [] };
     const scope = this.#scope('completion');
@@ -120,7 +97,6 @@ export class Shell {
     });
   }
 
-  /** Drops an incomplete statement. */
   reset(): void {
     this.#statement = '';
     this.#reading = undefined;
@@ -211,10 +187,11 @@ export class Shell {
 const failed = (message: string): ByteString => `error: ${fromHost(message)}.\n`;
 
 /** Goes on from the state of a menu that GRUB's script made. */
-export const shellOf = (origin: Interpreter): Shell => new Shell(origin);
+export const shellOf = (origin: Interpreter): Shell => new GrubShell(origin);
 
 /** For a menu of any other format: a fresh environment, `root` is where the configuration was. */
-export const shellFor = (config: ConfigFile, ctx: BootContext): Shell => new Shell(freshScope(config, ctx));
+export const shellFor = (config: ConfigFile, ctx: BootContext): Shell =>
+  new GrubShell(freshScope(config, ctx));
 
 const COLOURS = {
   normal: 'color_normal',

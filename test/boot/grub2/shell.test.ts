@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are GRUB's variables
 /** GRUB's command line. What lines print was seen in grub-emu 2.06 (test/peers/grub2-shell.test.ts sees it again). */
 import t, { type Test } from 'tap';
-import { type Completion, type Shell, shellFor } from '../../../lib/boot/grub2/shell';
-import type { Access, BootContext } from '../../../lib/boot/model';
+import { shellFor } from '../../../lib/boot/grub2/shell';
+import type { Access, BootContext, Completion, Shell } from '../../../lib/boot/model';
 import { context } from '../../support';
 import { generator } from '../dialect';
 import { link, MemoryFs, memoryGuest } from '../memfs';
