@@ -245,7 +245,7 @@ title free\n${kernel} free\ntitle locked\nlock\n${kernel} locked\ntitle own\npas
   console.write(`${DOWN}\r`);
   await console.until(/Enter password: *$/);
   console.write('\x1b');
-  await console.until(/locked/);
+  await console.until((c) => !c.text().includes('Enter password'));
   console.write('p');
   await console.until(/Enter password: *$/);
   console.write('word\r');
