@@ -20,7 +20,16 @@ import { plainMenu } from './plain';
 import { type Frame, Screen } from './screen';
 import { consoleKind, Terminal } from './terminal';
 import { editable } from './text';
-import { argumentsFrame, countdownLine, editorFrame, listFrame, looksOf, pageOf, type Style } from './view';
+import {
+  argumentsFrame,
+  countdownLine,
+  editorFrame,
+  type ListPicture,
+  listFrame,
+  looksOf,
+  pageOf,
+  type Style,
+} from './view';
 
 /** Menus inside each other that a person may open. */
 const MOST_LEVELS = 100;
@@ -190,8 +199,9 @@ export class Session {
     this.#levels[this.#levels.length - 1] = level;
   }
 
-  get #mayEdit(): boolean {
-    return this.#levels.every(({ menu }) => menu.editable !== false && this.locks.open(menu.superusers));
+  get #editing(): ListPicture['editing'] {
+    if (this.#levels.some(({ menu }) => menu.editable === false)) return 'never';
+    return this.#levels.every(({ menu }) => this.locks.open(menu.superusers)) ? 'free' : 'locked';
   }
 
   #draw(frame: Frame): void {
@@ -233,7 +243,7 @@ export class Session {
             place: this.#offer.place,
             message: this.#message,
             seconds,
-            locked: !this.#mayEdit,
+            editing: this.#editing,
           },
           size,
           this.#style,

@@ -160,6 +160,12 @@ function helpLines(items: readonly string[], width: number): string[] {
   return lines;
 }
 
+const EDITING = {
+  free: ['e: edit the commands', 'a: edit the kernel arguments', 'c: command line'],
+  locked: ['p: password, to edit entries'],
+  never: [],
+} as const;
+
 export interface ListPicture {
   readonly level: Level;
   /** `gpt2 ext4: /boot/grub/grub.cfg` */
@@ -168,7 +174,8 @@ export interface ListPicture {
   readonly message: string;
   /** Seconds until the default boots; undefined: the clock does not run. */
   readonly seconds: number | undefined;
-  readonly locked: boolean;
+  /** May entries be edited: yes, with a password, never. */
+  readonly editing: 'free' | 'locked' | 'never';
 }
 
 export function listFrame(picture: ListPicture, size: Size, style: Style): Frame {
@@ -208,9 +215,7 @@ export function listFrame(picture: ListPicture, size: Size, style: Style): Frame
   const help = [
     style.utf8 ? '↑ ↓: select' : 'Up, Down: select',
     'Enter: boot',
-    ...(picture.locked
-      ? ['p: password, to edit entries']
-      : ['e: edit the commands', 'a: edit the kernel arguments', 'c: command line']),
+    ...EDITING[picture.editing],
     ...(inner ? ['ESC: back'] : []),
     'Ctrl-C: give up',
   ];

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { ROOT } from '../support';
+import { image, ROOT } from '../support';
 import { diskWith, entry, expected, Guest, INITRD, LINUX, press, selected } from './guest';
 import type { Console } from './pty';
 
@@ -261,6 +261,21 @@ title free\n${kernel} free\ntitle locked\nlock\n${kernel} locked\ntitle own\npas
   await console.until(/Enter password: *$/);
   console.write('mine\r');
   t.equal((await second.outcome(console)).args, 'own', "an entry's own password");
+});
+
+t.test("systemd-boot's editor no", async (t) => {
+  const guest = new Guest(t, image('sdboot.img'));
+  const console = guest.start();
+  await ready(console);
+  t.notMatch(console.text(), /e: edit|c: command line|p: password/);
+  for (const key of ['e', 'a', 'c']) {
+    console.write(key);
+    await console.until(/does not allow entries to be edited/);
+    console.write(DOWN);
+    await console.until((c) => !c.text().includes('does not allow'));
+  }
+  console.write('\x03');
+  t.equal((await guest.outcome(console)).status, 1);
 });
 
 t.test('three wrong passwords, then a delay', async (t) => {
