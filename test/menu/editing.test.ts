@@ -263,6 +263,44 @@ title free\n${kernel} free\ntitle locked\nlock\n${kernel} locked\ntitle own\npas
   t.equal((await second.outcome(console)).args, 'own', "an entry's own password");
 });
 
+/** The syslinux disk with another configuration in the place of its own. */
+function syslinux(config: string): Buffer {
+  const disk = image('syslinux.img');
+  const start = disk.indexOf('# A disk as an installer leaves it.');
+  const text = Buffer.alloc(disk.indexOf(0, start) - start, '\n');
+  if (start < 0 || text.write(config) < config.length) throw new Error('does not fit');
+  text.copy(disk, start);
+  return disk;
+}
+
+const LABEL = 'LABEL one\nLINUX ../boot/vmlinuz-6.1\nAPPEND one\n';
+
+t.test('syslinux: TIMEOUT in tenths, and TOTALTIMEOUT, which no key stops', async (t) => {
+  const short = new Guest(t, syslinux(`UI menu.c32\nTIMEOUT 10\nDEFAULT one\n${LABEL}`));
+  let console = short.start();
+  await console.until(/boots in 1 s/);
+  t.match(await short.outcome(console), { status: 0, args: /one/ });
+  const total = new Guest(t, syslinux(`UI menu.c32\nTIMEOUT 200\nTOTALTIMEOUT 20\nDEFAULT one\n${LABEL}`));
+  console = total.start();
+  await console.until(/boots in 2 s/);
+  console.write('e');
+  await console.until(/b: boot/);
+  t.match(await total.outcome(console), { status: 0, args: /one/ }, 'even while an entry is edited');
+});
+
+t.test('syslinux: hotkeys, MENU PASSWD and ALLOWOPTIONS 0', async (t) => {
+  const config = `UI menu.c32\nTIMEOUT 50\nALLOWOPTIONS 0\n${LABEL}LABEL two\nMENU LABEL the ^second\nMENU PASSWD word\nLINUX ../boot/vmlinuz-6.1\nAPPEND two\n`;
+  const guest = new Guest(t, syslinux(config));
+  const console = guest.start();
+  await ready(console);
+  console.write('e');
+  await console.until(/does not allow entries to be edited/);
+  console.write('s');
+  await console.until(/Enter password: *$/);
+  console.write('word\r');
+  t.match(await guest.outcome(console), { status: 0, args: /two/ });
+});
+
 t.test("systemd-boot's editor no", async (t) => {
   const guest = new Guest(t, image('sdboot.img'));
   const console = guest.start();

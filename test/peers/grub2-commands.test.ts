@@ -198,7 +198,7 @@ t.test("every command of Debian's builds is known", async (t) => {
     for (const line of list) {
       const name = line.replace(/^\*/, '').split(':')[0]!;
       if (name !== 'test' && others.test(name)) continue;
-      t.ok(commands.get(name), `${build}: ${name}`);
+      t.ok(commands.get(name) ?? commands.last(name), `${build}: ${name}`);
     }
   }
 });
