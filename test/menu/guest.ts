@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { ROOT } from '../support';
 import { Console, type ConsoleOptions } from './pty';
@@ -80,7 +81,13 @@ export class Guest {
       // None was made, or it was removed.
     }
     const named = ['kernel', 'ramdisk'].map((word) => items.get(word)).filter((path) => path !== undefined);
-    const left = readdirSync(this.out).map((name) => join(this.out, name));
+    // After a signal the janitor removes them, a moment after the program has gone.
+    const found = () => readdirSync(this.out).map((name) => join(this.out, name));
+    let left = found();
+    for (let tries = 0; left.length > named.length && tries < 20; tries++) {
+      await setTimeout(50);
+      left = found();
+    }
     if (left.sort().join() !== [...named].sort().join())
       throw new Error(`files left: ${left}, named: ${named}`);
     const sum = (path: string | undefined) =>
