@@ -1,9 +1,8 @@
 /**
  * The filesystem drivers, in the order in which they are asked. ext first: it is what nearly every guest boots from,
- * and its magic (offset 1080) cannot be mistaken. FAT late: its boot sector has no real magic, and other formats
- * leave FAT-like bytes behind in sector 0.
+ * and its magic (offset 1080) cannot be mistaken. Then FAT, which every UEFI disk has; then all others (further.ts).
  *
- * Each driver is a chunk of its own in the built program, loaded when `probe` matches.
+ * Each driver is a chunk of its own in the built program, loaded when `looksLike` matches.
  */
 import type { Context } from '../lib/bytes/budget';
 import { within } from '../lib/bytes/errors';
@@ -11,7 +10,7 @@ import type { ByteString } from '../lib/bytes/text';
 import type { FileSystem, FileSystemDriver } from '../lib/fs/types';
 import type { BlockSource } from '../lib/source/types';
 
-interface Registered {
+export interface Registered {
   readonly name: string;
   /** A cheap look at a few bytes that decides whether the chunk is worth loading. Never throws. */
   looksLike(source: BlockSource, ctx: Context): boolean;
@@ -25,7 +24,7 @@ export function bytesAt(source: BlockSource, at: number, length: number): Buffer
   return into;
 }
 
-export const drivers: readonly Registered[] = [
+const first: readonly Registered[] = [
   {
     name: 'ext',
     looksLike: (source) => bytesAt(source, 1080, 2)?.readUInt16LE(0) === 0xef53,
@@ -47,6 +46,9 @@ export const drivers: readonly Registered[] = [
     },
     load: () => require('./fat/driver').driver,
   },
+];
+
+const last: readonly Registered[] = [
   {
     // After the disk filesystems: the descriptors of an image that once was on a stick outlive a new filesystem there.
     name: 'iso9660',
@@ -54,6 +56,13 @@ export const drivers: readonly Registered[] = [
     load: () => require('./iso9660/driver').driver,
   },
 ];
+
+/** Lazily: the chunk of the others is loaded when the first ones do not know a volume. */
+export function* drivers(): Generator<Registered> {
+  yield* first;
+  yield* (require('./further') as typeof import('./further')).further;
+  yield* last;
+}
 
 /**
  * The filesystem on `source`, or `undefined` when no driver knows it.
@@ -65,7 +74,7 @@ export function openFileSystem(
   others: () => Iterable<BlockSource>,
   bootfs?: ByteString,
 ): FileSystem | undefined {
-  for (const registered of drivers) {
+  for (const registered of drivers()) {
     if (!registered.looksLike(source, ctx)) continue;
     const driver = registered.load();
     const member = driver.probe(source, ctx);

@@ -32,8 +32,8 @@ function sampled(t: Test, prefix: string): void {
 }
 
 t.test('filesystem drivers', async (t) => {
-  t.same([...drivers.map((d) => d.name)].sort(), folders('fsdrivers').sort(), 'each folder is registered');
-  for (const { name } of drivers) {
+  t.same([...drivers()].map((d) => d.name).sort(), folders('fsdrivers').sort(), 'each folder is registered');
+  for (const { name } of drivers()) {
     explained(t, ['fsdrivers'], name);
     sampled(t, name);
     t.ok(existsSync(join(ROOT, 'fsdrivers', name, 'layout.ts')), `fsdrivers/${name}/layout.ts`);

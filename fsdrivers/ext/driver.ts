@@ -1,7 +1,8 @@
 /** The ext2/3/4 driver. What it reads and refuses: README.md. */
+
+import { checksums } from '../../lib/bytes/checksum';
 import { corrupt } from '../../lib/bytes/errors';
 import type { FileSystemDriver } from '../../lib/fs/types';
-import { checksums } from './checksum';
 import { ExtFileSystem } from './filesystem';
 import { Superblock } from './layout';
 import { readGeometry, superblockBytes, typeOf, uuidText } from './superblock';

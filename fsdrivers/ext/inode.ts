@@ -1,8 +1,9 @@
 /** Inodes: raw → checked. Source: fs/ext4/inode.c, __ext4_iget(). */
+
+import { le32 } from '../../lib/bytes/checksum';
 import { corrupt } from '../../lib/bytes/errors';
 import type { FsNode, NodeKind } from '../../lib/fs/types';
 import { readBytes } from '../../lib/source/types';
-import { le32 } from './checksum';
 import { FLAG, InodeExtra, InodeLayout, MODE } from './layout';
 import type { ExtVolume } from './volume';
 

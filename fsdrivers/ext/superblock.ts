@@ -1,8 +1,8 @@
 /** The superblock: raw → checked geometry. Source: fs/ext4/super.c, __ext4_fill_super() and what it calls. */
 import type { Context } from '../../lib/bytes/budget';
+import type { Checksums } from '../../lib/bytes/checksum';
 import { corrupt, unsupported } from '../../lib/bytes/errors';
 import { type BlockSource, readBytes } from '../../lib/source/types';
-import type { Checksums } from './checksum';
 import {
   CHECKSUM_CRC32C,
   COMPAT,

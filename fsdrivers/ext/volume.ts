@@ -1,8 +1,8 @@
 /** The driver's one door to the disk: blocks, group descriptors and warnings of one open filesystem. */
 import type { Context } from '../../lib/bytes/budget';
+import { type Checksums, le32 } from '../../lib/bytes/checksum';
 import { corrupt, type GuestError } from '../../lib/bytes/errors';
 import { type BlockSource, readBytes } from '../../lib/source/types';
-import { type Checksums, le32 } from './checksum';
 import type { FastCommits } from './journal/fastcommit';
 import { COMPAT, GroupDescriptor, GroupDescriptorHigh, INCOMPAT, RO_COMPAT } from './layout';
 import type { Geometry } from './superblock';

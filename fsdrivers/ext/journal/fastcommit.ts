@@ -3,8 +3,8 @@
  * amendments to inodes, mappings and directories, and applied when those are read. Source: fs/ext4/fast_commit.c.
  */
 import type { Context } from '../../../lib/bytes/budget';
+import type { Checksums } from '../../../lib/bytes/checksum';
 import type { ByteString } from '../../../lib/bytes/text';
-import type { Checksums } from '../checksum';
 import type { Run } from '../extents';
 import {
   BLOCK_MAP_SIZE,

@@ -3,9 +3,9 @@
  * whose three passes are kept (find the end, collect revocations, take the blocks), and journal.rst.
  */
 import type { Context } from '../../../lib/bytes/budget';
+import type { Checksums } from '../../../lib/bytes/checksum';
 import { corrupt, GuestError, unsupported } from '../../../lib/bytes/errors';
 import { readBytes } from '../../../lib/source/types';
-import type { Checksums } from '../checksum';
 import type { Geometry } from '../superblock';
 import {
   BLOCK_TAIL,

@@ -1,8 +1,8 @@
 /** Directory hashes, against `debugfs -R 'dx_hash -h VERSION [-s SEED] [-c -e utf8] NAME'` of e2fsprogs 1.47.0. */
 import t from 'tap';
 import { foldName } from '../../../fsdrivers/ext/casefold';
-import { checksums } from '../../../fsdrivers/ext/checksum';
 import { HASH, nameHash } from '../../../fsdrivers/ext/hash';
+import { checksums } from '../../../lib/bytes/checksum';
 
 /** 01234567-89ab-cdef-fedc-ba9876543210 */
 const SEED = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476];
