@@ -1,6 +1,7 @@
 /**
  * The drivers that most guests never need, in the order in which they are asked: after ext and FAT, before ISO 9660.
- * This list is a chunk of its own, loaded when neither of those two knows a volume.
+ * Magic numbers that cannot be mistaken come first; archives, which are filesystems only by courtesy, last. The list is
+ * a chunk of its own, loaded when neither of the first two knows a volume.
  */
 import type { Registered } from './index';
 

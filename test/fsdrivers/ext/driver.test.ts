@@ -8,7 +8,7 @@ import { tryWalk, walk } from '../../../lib/fs/walk';
 import { CacheSource } from '../../../lib/source/cache';
 import { type BlockSource, MemorySource, SliceSource } from '../../../lib/source/types';
 import { context, image, source } from '../../support';
-import { listing, sameAs } from './compare';
+import { listing, sameAs } from '../compare';
 
 for (const name of [
   'ext-ext2',

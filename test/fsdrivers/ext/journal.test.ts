@@ -6,7 +6,7 @@ import { walk } from '../../../lib/fs/walk';
 import { CacheSource } from '../../../lib/source/cache';
 import { MemorySource } from '../../../lib/source/types';
 import { context, image, source, type TestContext } from '../../support';
-import { listing, sameAs } from './compare';
+import { listing, sameAs } from '../compare';
 
 for (const name of ['ext-dirty-v3', 'ext-dirty-v1', 'ext-dirty-none', 'ext-dirty-debugfs-v2', 'ext-fast'])
   t.test(name, async (t) => {

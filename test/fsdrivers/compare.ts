@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { fileExtents } from '../../../lib/fs/file';
-import type { FileSystem, FsNode } from '../../../lib/fs/types';
-import { walk } from '../../../lib/fs/walk';
-import { ROOT, type TestContext } from '../../support';
+import { fileExtents } from '../../lib/fs/file';
+import type { FileSystem, FsNode } from '../../lib/fs/types';
+import { walk } from '../../lib/fs/walk';
+import { ROOT, type TestContext } from '../support';
 
 export type Expected =
   | { kind: 'directory' | 'other' }
@@ -17,8 +17,13 @@ export type Expected =
 
 export interface Listing {
   type: string;
+  /** '' when there is none. */
   uuid: string;
   label: string;
+  /** Other images of the same folder that the filesystem needs (`btrfs-raid1-2`), when it has several members. */
+  members?: string[];
+  /** Warnings that opening and reading all of it must give, as regular expressions; none when absent. */
+  warnings?: string[];
   entries: Record<string, Expected>;
 }
 
@@ -27,11 +32,19 @@ export const listing = (name: string): Listing =>
 
 const sha256 = () => createHash('sha256');
 
+/** sha256 of a file's bytes, by its extents. A packed extent must give exactly what it promises. */
 export function digest(fs: FileSystem, node: FsNode, ctx: TestContext): string {
   const hash = sha256();
   const buffer = Buffer.alloc(256 * 1024);
   for (const extent of fileExtents(fs, node, ctx)) {
     const length = Math.min(extent.length, node.size - extent.offset);
+    if (extent.kind === 'packed') {
+      const bytes = extent.unpack();
+      if (bytes.length !== extent.length)
+        throw new Error(`packed extent of ${extent.length} bytes gave ${bytes.length}`);
+      hash.update(bytes.subarray(0, length));
+      continue;
+    }
     for (let done = 0; done < length; ) {
       const part = buffer.subarray(0, Math.min(buffer.length, length - done));
       if (extent.kind === 'data') extent.source.read(extent.at + done, part);
@@ -53,7 +66,7 @@ function seen(fs: FileSystem, node: FsNode, ctx: TestContext): Expected {
 /** Every path of the listing by lookup, and every directory by listing: nothing more, nothing less, nothing else. */
 export function sameAs(t: Test, fs: FileSystem, expected: Listing, ctx: TestContext): void {
   t.same(
-    { type: fs.type, uuid: fs.uuid, label: fs.label },
+    { type: fs.type, uuid: fs.uuid ?? '', label: fs.label ?? '' },
     { type: expected.type, uuid: expected.uuid, label: expected.label },
     'type, UUID, label',
   );
