@@ -3,6 +3,13 @@
  * Magic numbers that cannot be mistaken come first; archives, which are filesystems only by courtesy, last. The list is
  * a chunk of its own, loaded when neither of the first two knows a volume.
  */
-import type { Registered } from './index';
+import { bytesAt, type Registered } from './index';
 
-export const further: readonly Registered[] = [];
+export const further: readonly Registered[] = [
+  {
+    // `hsqs`, and `sqsh` of the big-endian versions before 4.
+    name: 'squashfs',
+    looksLike: (source) => /^(hsqs|sqsh)$/.test(bytesAt(source, 0, 4)?.toString('latin1') ?? ''),
+    load: () => (require('./squashfs/driver') as typeof import('./squashfs/driver')).driver,
+  },
+];
