@@ -577,6 +577,8 @@ class Decoder {
           at += count;
           literal += count;
         }
+        // The output may be full with the match still to come.
+        if (this.#partial && at === into.length) return at;
         if (offset < 1 || offset > at - floor)
           throw broken(`distance ${offset} at byte ${at - floor} of the frame`);
         at = copyMatch(into, at, offset, length);
