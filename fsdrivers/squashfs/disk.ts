@@ -1,19 +1,20 @@
 /** The one door to the disk: blocks of data and metadata, unpacked, with a few of them kept. */
 import type { Context } from '../../lib/bytes/budget';
-import { corrupt, within } from '../../lib/bytes/errors';
+import { corrupt, GuestError, within } from '../../lib/bytes/errors';
 import { type BlockSource, checkRange, readBytes, readOnce } from '../../lib/source/types';
 import type { Decompress } from './compressor';
 import { DATA_FLAGS, DATA_STORED, METADATA_SIZE, METADATA_STORED, Pointer } from './layout';
 
-/** Keeps the values used last, at most so many. */
+/** Keeps the values used last, at most so many; what could not be made is not tried again either. */
 class Recent<K, V> {
-  readonly #values = new Map<K, V>();
+  readonly #values = new Map<K, V | GuestError>();
   constructor(readonly most: number) {}
 
+  /** @throws GuestError what `make` throws */
   get(key: K, make: () => V): V {
     let value = this.#values.get(key);
     if (value === undefined) {
-      value = make();
+      value = attempt(make);
       if (this.#values.size >= this.most) {
         for (const oldest of this.#values.keys()) {
           this.#values.delete(oldest);
@@ -22,7 +23,20 @@ class Recent<K, V> {
       }
     } else this.#values.delete(key);
     this.#values.set(key, value);
+    // A new one each time: places are added to an error on its way up.
+    if (value instanceof GuestError) throw new GuestError(value.code, value.message, [...value.where]);
     return value;
+  }
+}
+
+/** A used-up budget is not the block's fault, a sector that the host cannot read may be read the next time. */
+function attempt<V>(make: () => V): V | GuestError {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof GuestError && (error.code === 'corrupt' || error.code === 'unsupported'))
+      return error;
+    throw error;
   }
 }
 

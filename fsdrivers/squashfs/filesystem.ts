@@ -57,7 +57,9 @@ export class SquashFileSystem implements FileSystem {
     if (node.size > LIMITS.pathBytes) throw limit(`link of ${node.size} bytes, maximum ${LIMITS.pathBytes}`);
     const reader = this.#volume.disk.reader(node.place);
     reader.take(SymlinkInode.size);
-    return fromBytes(reader.take(node.size));
+    const target = reader.take(node.size);
+    if (target.includes(0)) throw corrupt('a link with a zero byte in it', `inode ${node.id}`);
+    return fromBytes(target);
   }
 
   *extents(file: FsNode): Generator<Extent> {
