@@ -162,41 +162,40 @@ export class SquashDisk {
 
 /** Reads metadata forward, from block to block. */
 export class MetadataReader {
-  #block: number;
+  #current: MetadataBlock;
   #offset: number;
 
   constructor(
     readonly disk: SquashDisk,
     place: Place,
   ) {
-    this.#block = place.block;
+    this.#current = disk.metadata(place.block);
     this.#offset = place.offset;
+    if (place.offset > this.#current.bytes.length)
+      throw corrupt(`offset ${place.offset} in a metadata block of ${this.#current.bytes.length} bytes`);
   }
 
   take(length: number): Buffer {
     const { disk } = this;
     disk.ctx.budget.step();
-    let current = disk.metadata(this.#block);
-    if (this.#offset > current.bytes.length)
-      throw corrupt(`offset ${this.#offset} in a metadata block of ${current.bytes.length} bytes`);
     const end = this.#offset + length;
-    if (end <= current.bytes.length) {
-      const bytes = current.bytes.subarray(this.#offset, end);
+    if (end <= this.#current.bytes.length) {
+      const bytes = this.#current.bytes.subarray(this.#offset, end);
       this.#offset = end;
       return bytes;
     }
     disk.ctx.budget.allocate(length);
     const into = Buffer.allocUnsafe(length);
     for (let done = 0; ; ) {
-      const part = Math.min(length - done, current.bytes.length - this.#offset);
-      into.set(current.bytes.subarray(this.#offset, this.#offset + part), done);
+      const { bytes, next } = this.#current;
+      const part = Math.min(length - done, bytes.length - this.#offset);
+      into.set(bytes.subarray(this.#offset, this.#offset + part), done);
       done += part;
       this.#offset += part;
       if (done === length) return into;
       // A block always lies behind the one before it: this ends.
-      this.#block = current.next;
+      this.#current = disk.metadata(next);
       this.#offset = 0;
-      current = disk.metadata(this.#block);
     }
   }
 }

@@ -1,9 +1,10 @@
 /** A squashfs as the shared walk and copy see it. */
 import { corrupt, limit, within } from '../../lib/bytes/errors';
 import { LIMITS } from '../../lib/bytes/limits';
-import { type ByteString, fromBytes } from '../../lib/bytes/text';
+import { type ByteString, fromBytes, toBytes } from '../../lib/bytes/text';
 import type { DirEntry, Extent, FileSystem, FsNode, NodeKind } from '../../lib/fs/types';
-import { type Entry, entries, type Index, nearest, readIndex } from './directory';
+import { type Index, Listing, nearest, readIndex } from './directory';
+import type { Place } from './disk';
 import { type DirectoryNode, type FileNode, readInode, type SquashNode } from './inode';
 import { DATA_STORED, FRAGMENTS_PER_BLOCK, FragmentEntry, SymlinkInode, TYPE } from './layout';
 import type { Volume } from './superblock';
@@ -31,10 +32,12 @@ export class SquashFileSystem implements FileSystem {
     const node = directory(dir);
     const index = node.indexes > 0 ? this.#index(node) : undefined;
     const from = index && nearest(index, name);
-    for (const entry of entries(this.#volume, node, from)) {
-      if (entry.name === name) return this.#node(entry, node);
+    const wanted = toBytes(name);
+    const listing = new Listing(this.#volume, node, from);
+    while (listing.next()) {
+      if (listing.name.equals(wanted)) return this.#node(listing.inode, node);
       // Sorted. Linux stops by the first byte alone, and so a maker that sorts otherwise is read as it reads it.
-      if (entry.name.charCodeAt(0) > name.charCodeAt(0)) return undefined;
+      if (listing.name[0]! > wanted[0]!) return undefined;
     }
     return undefined;
   }
@@ -42,12 +45,15 @@ export class SquashFileSystem implements FileSystem {
   *readdir(dir: FsNode): Generator<DirEntry> {
     const node = directory(dir);
     let count = 0;
-    for (const entry of entries(this.#volume, node)) {
+    const listing = new Listing(this.#volume, node);
+    while (listing.next()) {
       if (++count > LIMITS.directoryEntries)
         throw limit(`more than ${LIMITS.directoryEntries} directory entries`);
+      const name = fromBytes(listing.name);
       // What no path can name.
-      if (entry.name === '.' || entry.name === '..' || /[/\0]/.test(entry.name)) continue;
-      yield { name: entry.name, kind: kindOf(entry.type), node: () => this.#node(entry, node) };
+      if (name === '.' || name === '..' || /[/\0]/.test(name)) continue;
+      const { inode } = listing;
+      yield { name, kind: kindOf(listing.type), node: () => this.#node(inode, node) };
     }
   }
 
@@ -156,8 +162,8 @@ export class SquashFileSystem implements FileSystem {
     });
   }
 
-  #node(entry: Entry, parent: DirectoryNode): SquashNode {
-    return readInode(this.#volume, entry.inode, parent);
+  #node(inode: Place, parent: DirectoryNode): SquashNode {
+    return readInode(this.#volume, inode, parent);
   }
 
   #index(dir: DirectoryNode): Index {

@@ -41,7 +41,7 @@ malformedSamples('squashfs', {
   'corrupt-name-size': [enter('/dir'), /name of 301/],
   'corrupt-listing-size': [enter('/dir'), /ends inside an entry/],
   'corrupt-listing-elsewhere': [enter('/dir'), /beyond the filesystem/],
-  'corrupt-index-backwards': [find(`/many/${n}-149`), /index of byte 0/],
+  'corrupt-index-beyond': [find(`/many/${n}-149`), /index of byte 4294901760/],
   'corrupt-index-name': [find(`/many/${n}-149`), /name of 70001/],
   'corrupt-metadata-packed': [opened, /metadata block at \d+: zlib/],
   'corrupt-metadata-size': [opened, /8193 bytes/],

@@ -1,0 +1,107 @@
+/** squashfs images of both makers over their switches, against the tree that they were made of and the kernel's mount. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { walk } from '../../lib/fs/walk';
+import { digest } from '../fsdrivers/compare';
+import { must, scratch, sha256 } from './support';
+import { differences, mounted, noise, openImage, plantTree, sameIdentity } from './trees';
+
+const dir = scratch(t);
+const tree = join(dir, 'tree');
+const image = join(dir, 'image');
+plantTree(tree, { files: 600, fifo: true });
+
+function mksquashfs(from: string, ...args: string[]): void {
+  rmSync(image, { force: true });
+  must('mksquashfs', from, image, '-noappend', '-quiet', '-no-progress', ...args);
+}
+
+const compressors = ['gzip', 'lzo', 'lz4', 'xz', 'zstd'];
+const switches: string[] = [
+  ...compressors.map((c) => `-comp ${c}`),
+  ...['4K', '8K', '16K', '32K', '64K', '256K', '512K', '1M'].map(
+    (b, i) => `-comp ${compressors[i % 5]} -b ${b}`,
+  ),
+  '-comp gzip -Xcompression-level 1 -Xwindow-size 9 -Xstrategy huffman_only,fixed',
+  '-comp lzo -Xalgorithm lzo1x_1 -b 32K',
+  '-comp lz4 -Xhc',
+  '-comp xz -Xbcj x86,arm,armthumb,powerpc,sparc,ia64',
+  '-comp xz -Xdict-size 8K -b 16K',
+  '-comp zstd -Xcompression-level 22',
+  '-noI',
+  '-noD',
+  '-noF',
+  '-noX -noId',
+  '-noI -noD -noF -noX',
+  '-no-fragments',
+  '-always-use-fragments -b 64K',
+  '-no-duplicates -no-sparse',
+  '-no-exports -no-xattrs -all-root',
+  '-nopad',
+];
+
+for (const s of switches)
+  t.test(`mksquashfs ${s}`, async (t) => {
+    mksquashfs(tree, ...s.split(' '));
+    const opened = openImage(image);
+    t.same(differences(opened, tree), []);
+    t.same(opened.ctx.warnings, []);
+    sameIdentity(t, opened.fs, image);
+  });
+
+for (const s of [
+  ...[...compressors, 'lzma'].map((c) => `-c ${c}`),
+  '-c lzma -b 4096',
+  '-c xz -b 1048576 -X dictsize=65536,x86,arm',
+  '-c gzip -T',
+  '-c zstd -e -B 16384',
+])
+  t.test(`gensquashfs ${s}`, async (t) => {
+    rmSync(image, { force: true });
+    must('gensquashfs', '-q', '-D', tree, ...s.split(' '), image);
+    t.same(differences(openImage(image), tree), []);
+  });
+
+t.test('appended to', async (t) => {
+  const more = join(dir, 'more');
+  mkdirSync(more);
+  writeFileSync(join(more, 'later'), noise(100_000, 3));
+  mksquashfs(tree);
+  must('mksquashfs', more, image, '-quiet', '-no-progress');
+  const opened = openImage(image);
+  t.same(differences(opened, tree, { except: ['later'] }), []);
+  t.equal(digest(opened.fs, walk(opened.fs, '/later'), opened.ctx), sha256(noise(100_000, 3)));
+});
+
+t.test('20,000 files, as the kernel mounts them', async (t) => {
+  const large = join(dir, 'large');
+  plantTree(large, { files: 20_000, fifo: true });
+  mksquashfs(large, '-comp', 'lz4');
+  const opened = openImage(image);
+  mounted(image, join(dir, 'mount'), 'ro', () =>
+    t.same(differences(opened, join(dir, 'mount')), [], 'the mount'),
+  );
+  rmSync(large, { recursive: true });
+});
+
+t.test('a directory of 100,000 names', async (t) => {
+  const list = join(dir, 'list');
+  const count = 100_000;
+  writeFileSync(list, Array.from({ length: count }, (_, i) => `d/file-${i} i 644 0 0 f\n`).join(''));
+  rmSync(image, { force: true });
+  mksquashfs(join(tree, 'empty'), '-p', 'd d 755 0 0', '-pf', list);
+  const { fs } = openImage(image);
+  const d = walk(fs, '/d');
+  /** Milliseconds for so many names, spread over the directory. */
+  const time = (names: number): number => {
+    const start = performance.now();
+    for (let i = 0; i < names; i++) if (!fs.lookup(d, `file-${(i * 7919) % count}`)) t.fail(`${i}`);
+    return performance.now() - start;
+  };
+  time(200);
+  const few = time(500);
+  const many = time(5000);
+  t.ok(many < 25 * few, `${few} ms for 500 names, ${many} ms for 5,000`);
+  t.equal([...fs.readdir(d)].length, count);
+});
