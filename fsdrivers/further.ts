@@ -7,6 +7,11 @@ import { bytesAt, type Registered } from './index';
 
 export const further: readonly Registered[] = [
   {
+    name: 'xfs',
+    looksLike: (source) => bytesAt(source, 0, 4)?.toString('latin1') === 'XFSB',
+    load: () => (require('./xfs/driver') as typeof import('./xfs/driver')).driver,
+  },
+  {
     // `hsqs`, and `sqsh` of the big-endian versions before 4.
     name: 'squashfs',
     looksLike: (source) => /^(hsqs|sqsh)$/.test(bytesAt(source, 0, 4)?.toString('latin1') ?? ''),
