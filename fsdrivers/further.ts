@@ -12,9 +12,25 @@ export const further: readonly Registered[] = [
     load: () => (require('./xfs/driver') as typeof import('./xfs/driver')).driver,
   },
   {
+    name: 'btrfs',
+    looksLike: (source) => bytesAt(source, 0x10040, 8)?.toString('latin1') === '_BHRfS_M',
+    load: () => (require('./btrfs/driver') as typeof import('./btrfs/driver')).driver,
+  },
+  {
     // `hsqs`, and `sqsh` of the big-endian versions before 4.
     name: 'squashfs',
     looksLike: (source) => /^(hsqs|sqsh)$/.test(bytesAt(source, 0, 4)?.toString('latin1') ?? ''),
     load: () => (require('./squashfs/driver') as typeof import('./squashfs/driver')).driver,
+  },
+  {
+    // UFS2, UFS1, on a floppy disk, behind a large boot program; either byte order.
+    name: 'ufs',
+    looksLike: (source) =>
+      [65536, 8192, 0, 262144].some((at) =>
+        /^(\x54\x19\x01\0|\0\x01\x19\x54|\x19\x01\x54\x19|\x19\x54\x01\x19|\x38\x20\x01\x19|\x19\x01\x20\x38)$/.test(
+          bytesAt(source, at + 1372, 4)?.toString('latin1') ?? '',
+        ),
+      ),
+    load: () => (require('./ufs/driver') as typeof import('./ufs/driver')).driver,
   },
 ];
