@@ -1,0 +1,115 @@
+/** A file's extent items → runs of bytes whose values have been checked. */
+import { corrupt, unsupported } from '../../lib/bytes/errors';
+import { EXTENT, FileExtent, FileExtentPlace, KEY, MAX_PACKED } from './layout';
+import type { Cursor, Item } from './tree';
+
+export type Run = {
+  /** Byte of the file. */
+  readonly start: number;
+  readonly length: number;
+} & (
+  | { readonly kind: 'hole' }
+  | { readonly kind: 'inline'; readonly bytes: Buffer; readonly compression: number; readonly ram: number }
+  | {
+      readonly kind: 'stored';
+      readonly compression: number;
+      /** The extent on the disk, of which the run may be a part. */
+      readonly logical: number;
+      readonly stored: number;
+      /** Bytes that it unpacks to. */
+      readonly ram: number;
+      /** Where in the (unpacked) extent the run begins. */
+      readonly offset: number;
+    }
+);
+
+/** @throws GuestError `corrupt`, `unsupported` */
+export function readRun(item: Item, sectorSize: number): Run {
+  const { bytes, at, size } = item;
+  if (size < FileExtent.size) throw corrupt(`extent item of ${size} bytes`);
+  const head = FileExtent.read(bytes, at);
+  const start = item.offset;
+  if (head.encryption !== 0) throw unsupported(`encryption ${head.encryption}`);
+  if (head.other_encoding !== 0) throw unsupported(`encoding ${head.other_encoding}`);
+  if (head.compression > 3) throw unsupported(`compression ${head.compression}`);
+  if (start < 0 || !Number.isSafeInteger(start) || start % sectorSize !== 0)
+    throw corrupt(`extent at byte ${start}`);
+  const { compression, ram_bytes: ram } = head;
+  if (head.type === EXTENT.inline) {
+    const length = size - FileExtent.size;
+    if (start !== 0) throw corrupt(`inline extent at byte ${start}`);
+    if (ram > MAX_PACKED || (compression === 0 && ram !== length))
+      throw corrupt(`inline extent of ${length} bytes for ${ram}`);
+    // A copy: the run outlives the leaf.
+    const data = Buffer.from(bytes.subarray(at + FileExtent.size, at + size));
+    return { kind: 'inline', start, length: ram, bytes: data, compression, ram };
+  }
+  if (head.type !== EXTENT.regular && head.type !== EXTENT.prealloc)
+    throw corrupt(`extent type ${head.type}`);
+  if (size !== FileExtentPlace.size) throw corrupt(`extent item of ${size} bytes`);
+  const place = FileExtentPlace.read(bytes, at);
+  const length = place.num_bytes;
+  if (length === 0 || length % sectorSize !== 0 || !Number.isSafeInteger(start + length))
+    throw corrupt(`extent of ${length} bytes`);
+  if (place.disk_bytenr === 0 || head.type === EXTENT.prealloc) return { kind: 'hole', start, length };
+  const room = compression === 0 ? place.disk_num_bytes : ram;
+  if (place.offset + length > room)
+    throw corrupt(`${length} bytes at ${place.offset} of an extent of ${room}`);
+  if (place.disk_bytenr % sectorSize !== 0 || place.disk_num_bytes % sectorSize !== 0)
+    throw corrupt(`extent of ${place.disk_num_bytes} bytes at ${place.disk_bytenr}`);
+  if (
+    compression !== 0 &&
+    (ram > MAX_PACKED || place.disk_num_bytes > MAX_PACKED || place.disk_num_bytes === 0)
+  )
+    throw corrupt(`compressed extent of ${place.disk_num_bytes} bytes for ${ram}, at most ${MAX_PACKED}`);
+  return {
+    kind: 'stored',
+    start,
+    length,
+    compression,
+    logical: place.disk_bytenr,
+    stored: place.disk_num_bytes,
+    ram,
+    offset: place.offset,
+  };
+}
+
+/** All runs of one inode in one tree, in order. @throws GuestError `corrupt` when they overlap */
+export function* runsOf(cursor: Cursor, inode: number, sectorSize: number): Generator<Run> {
+  let end = 0;
+  for (;;) {
+    const item = cursor.of(inode, KEY.extentData);
+    if (!item) return;
+    const run = readRun(item, sectorSize);
+    if (run.start < end) throw corrupt(`extents overlap at byte ${run.start}`);
+    end = run.start + run.length;
+    cursor.next();
+    yield run;
+  }
+}
+
+/** The part [from, to) of a run. */
+function part(run: Run, from: number, to: number): Run {
+  if (run.kind === 'inline') return { ...run, length: Math.min(run.length, to - run.start) };
+  const cut = { ...run, start: from, length: to - from };
+  return cut.kind === 'stored' ? { ...cut, offset: cut.offset + (from - run.start) } : cut;
+}
+
+/** `below`, with what `above` covers replaced by it. */
+export function* overlaid(below: Iterable<Run>, above: Iterable<Run>): Generator<Run> {
+  const over = above[Symbol.iterator]();
+  let top = over.next();
+  for (const run of below) {
+    const end = run.start + run.length;
+    let from = run.start;
+    while (!top.done && top.value.start < end) {
+      const next = top.value;
+      if (next.start > from) yield part(run, from, next.start);
+      yield next;
+      from = Math.max(from, next.start + next.length);
+      top = over.next();
+    }
+    if (from < end && (from === run.start || run.kind !== 'inline')) yield part(run, from, end);
+  }
+  for (; !top.done; top = over.next()) yield top.value;
+}
