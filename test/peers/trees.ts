@@ -149,7 +149,7 @@ export function differences({ fs, ctx }: Opened, folder: string, options: Differ
   const wrong: string[] = [];
   const { shown = (name) => name, except = [] } = options;
   /** Hard links are hashed once. */
-  const sums = new Map<number, string>();
+  const sums = new Map<string, string>();
   const compare = (dir: FsNode, path: Buffer, top: boolean): void => {
     const mine = new Map<string, FsNode>();
     for (const entry of fs.readdir(dir)) {
@@ -190,8 +190,9 @@ export function differences({ fs, ctx }: Opened, folder: string, options: Differ
       } else if (kind === 'file') {
         if (node.size !== st.size) wrong.push(`${at}: size ${node.size}, ${st.size} expected`);
         else {
-          const sum = sums.get(st.ino) ?? sha256(readFileSync(at));
-          sums.set(st.ino, sum);
+          const inode = `${st.dev}/${st.ino}`;
+          const sum = sums.get(inode) ?? sha256(readFileSync(at));
+          sums.set(inode, sum);
           if (digest(fs, node, ctx) !== sum) wrong.push(`${at}: content`);
         }
       }
