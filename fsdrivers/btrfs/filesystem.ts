@@ -4,13 +4,14 @@ import { corrupt, GuestError, limit, within } from '../../lib/bytes/errors';
 import { LIMITS } from '../../lib/bytes/limits';
 import { type ByteString, fromBytes, toBytes } from '../../lib/bytes/text';
 import { readWhole } from '../../lib/fs/file';
-import type { DirEntry, Extent, FileSystem, FsNode, NodeKind } from '../../lib/fs/types';
+import type { DirEntry, Extent, FileSystem, FsNode, NodeKind, SubvolumeMount } from '../../lib/fs/types';
 import { Data } from './data';
 import { KEY, MAX_LEVEL, RootItem, TREE } from './layout';
 import { Log } from './log';
 import { dirItems, type Entry, type Inode, Subvolume } from './subvolume';
 import type { TreeRoot } from './superblock';
 import { type Item, Tree } from './tree';
+import { type Subvolumes, Views } from './view';
 import type { Volume } from './volume';
 
 /** Subvolumes whose roots are kept. */
@@ -22,7 +23,7 @@ interface BtrfsNode extends FsNode {
   readonly summed: boolean;
 }
 
-export class BtrfsFileSystem implements FileSystem {
+export class BtrfsFileSystem implements Subvolumes {
   readonly type = 'btrfs';
   readonly grubName = 'btrfs';
   readonly uuid: string;
@@ -34,6 +35,7 @@ export class BtrfsFileSystem implements FileSystem {
   readonly #subvolumes = new Map<number, Subvolume | undefined>();
   readonly #data: Data;
   readonly #hash: (name: Buffer) => number;
+  readonly #views = new Views(this);
   #logRoots: Tree | undefined;
   #sums: Tree | undefined | null = null;
 
@@ -206,14 +208,25 @@ export class BtrfsFileSystem implements FileSystem {
     }
   }
 
+  seenBy(
+    variable: (name: ByteString) => ByteString | undefined,
+    mounts: readonly SubvolumeMount[] = [],
+  ): FileSystem {
+    return this.#views.seenBy(variable, mounts);
+  }
+
+  subvolumeRoot(id: number): FsNode | undefined {
+    const subvolume = this.#subvolume(id);
+    return subvolume && this.#top(subvolume);
+  }
+
   /** The root of the default subvolume, where it is not the top level. */
   get defaultRoot(): FsNode | undefined {
     const item = this.#roots.find(TREE.rootDir, KEY.dirItem, this.#hash(toBytes('default')));
     if (!item) return undefined;
     for (const entry of dirItems(item)) {
       if (entry.name !== 'default' || !entry.subvolume || entry.target === TREE.fs) continue;
-      const subvolume = this.#subvolume(entry.target);
-      const top = subvolume && this.#top(subvolume);
+      const top = this.subvolumeRoot(entry.target);
       if (!top) throw corrupt(`default subvolume ${entry.target} is not there`);
       return top;
     }

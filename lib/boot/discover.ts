@@ -3,7 +3,7 @@
  * that a stale stub never beats a root's own grub.cfg.
  */
 import { GuestError } from '../bytes/errors';
-import { printable } from '../bytes/text';
+import { type ByteString, printable } from '../bytes/text';
 import type { FileSystem } from '../fs/types';
 import { tryWalk } from '../fs/walk';
 import { orderForBoot } from '../volume';
@@ -64,19 +64,45 @@ export function readableFileSystem(volume: Volume, note: (d: Diagnostic) => void
   }
 }
 
-/** The configuration files of one volume that `dialects` know, first places first. */
+/** Subvolumes that installers make the root: Ubuntu and openSUSE, Debian, Fedora. */
+export const SUBVOLUMES = ['/@', '/@rootfs', '/root'];
+
+/** The configuration files of one volume that `dialects` know, first places first; on btrfs, of its usual subvolumes. */
 function* configsOn(
   volume: Volume,
   fs: FileSystem,
   dialects: readonly BootDialect[],
   note: (d: Diagnostic) => void,
 ): Generator<{ dialect: BootDialect; config: ConfigFile }> {
+  yield* configsIn(volume, fs, dialects, note);
+  if (!fs.seenBy) return;
+  let seen = fs;
+  try {
+    seen = fs.seenBy((name) => (name === 'btrfs_relative_path' ? 'y' : undefined));
+  } catch (error) {
+    if (!(error instanceof GuestError)) throw error;
+    note({ volume, rank: Rank.Unreadable, text: `${volumeLabel(volume, fs)}: ${error.describe()}` });
+  }
+  if (seen !== fs)
+    yield* configsIn({ ...volume, filesystem: () => seen }, seen, dialects, note, '', { relative: true });
+  for (const prefix of SUBVOLUMES) yield* configsIn(volume, fs, dialects, note, prefix);
+}
+
+function* configsIn(
+  volume: Volume,
+  fs: FileSystem,
+  dialects: readonly BootDialect[],
+  note: (d: Diagnostic) => void,
+  prefix: ByteString = '',
+  more?: { relative: true },
+): Generator<{ dialect: BootDialect; config: ConfigFile }> {
   for (const dialect of dialects) {
-    for (const path of dialect.paths) {
+    for (const place of dialect.paths) {
+      const path = prefix + place;
       try {
         const node = tryWalk(fs, path);
         if (node?.kind === (path.endsWith('/') ? 'directory' : 'file'))
-          yield { dialect, config: { volume, path, fs, node } };
+          yield { dialect, config: { volume, path, fs, node, ...more } };
       } catch (error) {
         if (!(error instanceof GuestError)) throw error;
         note({

@@ -205,8 +205,13 @@ export class Guest {
   /**
    * Finds a file. `name` may start with a device; otherwise it is on `base`.
    * Never throws a GuestError: the result says why the file was not found.
+   * @param see the volume's filesystem as the configuration sees it, where that differs
    */
-  file(name: ByteString, base: Volume | undefined): GuestFile {
+  file(
+    name: ByteString,
+    base: Volume | undefined,
+    see: (volume: Volume) => FileSystem | undefined = (v) => v.filesystem(),
+  ): GuestFile {
     let path = name;
     let volume = base;
     try {
@@ -217,7 +222,7 @@ export class Guest {
         if (!volume) throw notFound(`${printable(path)}: no such device '${printable(split.device)}'`);
       }
       if (!volume) throw notFound(`${printable(path)}: no device is set`);
-      const fs = volume.filesystem();
+      const fs = see(volume);
       if (!fs) throw notFound(`${printable(path)}: ${volume.name} holds no filesystem that is known here`);
       const node = walk(fs, path);
       return { volume, path, found: { fs, node } };

@@ -154,6 +154,8 @@ export interface ConfigFile {
   readonly path: ByteString;
   readonly fs: FileSystem;
   readonly node: FsNode;
+  /** btrfs: `path` and all others begin in the default subvolume. */
+  readonly relative?: true;
 }
 
 /** What a person at the console has proved so far. */

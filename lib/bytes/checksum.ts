@@ -7,6 +7,8 @@
 export interface Checksums {
   /** @param seed the value so far, as an unsigned 32-bit number */
   crc32c(seed: number, data: Uint8Array, from?: number, to?: number): number;
+  /** crc32_le() of the kernel: Ethernet's CRC, reflected, neither inverted before nor after. */
+  crc32(seed: number, data: Uint8Array, from?: number, to?: number): number;
   crc16(seed: number, data: Uint8Array, from?: number, to?: number): number;
   /** The CRC of Ethernet, most significant bit first: crc32_be(), in the journal's first kind of checksums. */
   crc32be(seed: number, data: Uint8Array): number;
@@ -58,12 +60,17 @@ function update(t: Int32Array, seed: number, data: Uint8Array, from: number, to:
 
 export function checksums(): Checksums {
   let castagnoli: Int32Array | undefined;
+  let reflected: Int32Array | undefined;
   let ansi: Int32Array | undefined;
   let ethernet: Int32Array | undefined;
   return {
     crc32c(seed, data, from = 0, to = data.length) {
       castagnoli ??= slicedTable(0x82f63b78);
       return update(castagnoli, seed, data, from, to);
+    },
+    crc32(seed, data, from = 0, to = data.length) {
+      reflected ??= slicedTable(0xedb88320);
+      return update(reflected, seed, data, from, to);
     },
     crc16(seed, data, from = 0, to = data.length) {
       ansi ??= slicedTable(0xa001);

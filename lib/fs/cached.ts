@@ -18,6 +18,7 @@ export class CachedFileSystem implements FileSystem {
   readonly root: FsNode;
   readonly ignoresCase?: boolean;
   readonly bootString?: ByteString;
+  readonly seenBy?: NonNullable<FileSystem['seenBy']>;
 
   constructor(inner: FileSystem) {
     this.#inner = inner;
@@ -27,6 +28,11 @@ export class CachedFileSystem implements FileSystem {
     if (inner.uuid !== undefined) this.uuid = inner.uuid;
     if (inner.label !== undefined) this.label = inner.label;
     if (inner.bootString !== undefined) this.bootString = inner.bootString;
+    if (inner.seenBy)
+      this.seenBy = (variable, mounts) => {
+        const seen = inner.seenBy!(variable, mounts);
+        return seen === inner ? this : seen;
+      };
     if (inner.ignoresCase !== undefined) this.ignoresCase = inner.ignoresCase;
   }
 

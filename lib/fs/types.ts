@@ -52,6 +52,14 @@ export interface FileSystem {
   readonly bootString?: ByteString;
   /** True where names match without regard to case. */
   readonly ignoresCase?: boolean;
+  /**
+   * btrfs: what GRUB shows when its variables are these (`btrfs_relative_path`, `btrfs_subvol` …); itself where they change
+   * nothing.
+   */
+  seenBy?(
+    variable: (name: ByteString) => ByteString | undefined,
+    mounts?: readonly SubvolumeMount[],
+  ): FileSystem;
   /** One component, never `.` `..` or empty (the shared walk handles those). */
   lookup(dir: FsNode, name: ByteString): FsNode | undefined;
   /** `.` and `..` are left out. */
@@ -60,6 +68,12 @@ export interface FileSystem {
   readlink(link: FsNode): ByteString;
   /** In file order, without overlap, inside [0, size); a gap reads as zeros. */
   extents(file: FsNode): Iterable<Extent>;
+}
+
+/** SUSE's `btrfs-mount-subvol`: the subvolume of this path (from the top level) shows at the directory. */
+export interface SubvolumeMount {
+  readonly directory: ByteString;
+  readonly subvolume: ByteString;
 }
 
 /** What `probe` found: this source is (a part of) a filesystem of the driver. */

@@ -1,10 +1,10 @@
 /** btrfs as mkfs.btrfs makes it over its switches and the kernel fills it, against the kernel's own mount. */
 import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { walk } from '../../lib/fs/walk';
 import { digest } from '../fsdrivers/compare';
-import { must, noLoop, run, scratch } from './support';
+import { must, noLoop, scratch, sha256 } from './support';
 import { differences, noise, type Opened, openImage, plantTree, sameIdentity } from './trees';
 
 const skip = noLoop();
@@ -65,10 +65,9 @@ function fill(root: string): void {
 }
 
 /** As the kernel reads it. */
-function same(t: Tap, images: readonly string[], opened: Opened): void {
+function same(t: Test, images: readonly string[], opened: Opened): void {
   inMount(images, 'ro', (root) => t.same(differences(opened, root), []));
 }
-type Tap = { same(a: unknown, b: unknown, message?: string): unknown };
 
 interface Variant {
   readonly mkfs: string;
@@ -160,6 +159,7 @@ const synced: readonly [string, string][] = [
   ],
   [
     'many files of a directory',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell reads it
     'rm many/file-1* 2>/dev/null || true; for f in many/*; do [ ${#f} -gt 8 ] && mv "$f" "$f.n"; done; sync many; for i in 1 2 3; do echo "more $i" >many/more$i; sync many/more$i; done',
   ],
   ['in a subvolume', 'echo changed >sub/file; sync sub/file; rm sub/second; sync sub'],
@@ -189,3 +189,74 @@ for (const [i, [what, script]] of synced.entries())
       const bytes = readFileSync(dirty).subarray(0x10000, 0x11000);
       t.ok(bytes.readBigUInt64LE(96) !== 0n, 'there is a log');
     });
+
+t.test('copies that are damaged', { skip }, async (t) => {
+  for (const mkfs of ['-m raid1 -d raid1', '-m raid10 -d raid10', '-m raid5 -d raid5', '-m raid6 -d raid6']) {
+    const images = blanks(4, 150);
+    must('mkfs.btrfs', '-q', '-f', ...mkfs.split(' '), ...images.slice(0, mkfs.includes('raid1 ') ? 2 : 4));
+    const members = images.slice(0, mkfs.includes('raid1 ') ? 2 : 4);
+    inMount(members, '', fill);
+    const original = readFileSync(members[1]!);
+    inMount(members, 'ro', (root) => {
+      // All but the superblocks.
+      const bytes = Buffer.from(original);
+      noise(4096, 1).copy(bytes, 0);
+      for (let at = 1 << 20; at < bytes.length; at += 4096)
+        if (at !== 0x400_0000) bytes.fill(0x5a, at, at + 4096);
+      writeFileSync(join(dir, 'damaged'), bytes);
+      const opened = openImage(members[0]!, join(dir, 'damaged'), ...members.slice(2));
+      // Without checksums no copy can be called wrong.
+      t.same(differences(opened, root, { except: ['nocow'] }), [], mkfs);
+    });
+  }
+});
+
+t.test('seed and sprout', { skip }, async (t) => {
+  const [seed, sprout] = blanks(2, 150) as [string, string];
+  must('mkfs.btrfs', '-q', '-f', seed);
+  inMount([seed], '', (root) => sh('cp -a "$1/." "$2"', tree, root));
+  must('btrfstune', '-f', '-S', '1', seed);
+  const loop = must('losetup', '-f', '--show', sprout).trim();
+  inMount([seed], '', (root) => {
+    must('btrfs', 'device', 'add', '-f', loop, root);
+    must('mount', '-o', 'remount,rw', root);
+    writeFileSync(join(root, 'later'), noise(300_000, 5));
+    sh('sync -f "$1"', root);
+  });
+  must('losetup', '-d', loop);
+  const both = openImage(sprout, seed);
+  t.same(differences(both, tree, { except: ['later'] }), []);
+  t.equal(digest(both.fs, walk(both.fs, '/later'), both.ctx), sha256(noise(300_000, 5)));
+  t.same(differences(openImage(seed), tree), [], 'the seed alone');
+  const alone = openImage(sprout);
+  t.throws(() => digest(alone.fs, walk(alone.fs, '/boot/vmlinuz'), alone.ctx), /seed/, 'named when missing');
+});
+
+t.test('20,000 files', { skip }, async (t) => {
+  const large = join(dir, 'large');
+  plantTree(large, { files: 20_000, fifo: true });
+  const [image] = blanks(1, 400) as [string];
+  must('mkfs.btrfs', '-q', '-f', image);
+  inMount([image], 'compress=zstd:1', (root) => sh('cp -a "$1/." "$2"', large, root));
+  same(t, [image], openImage(image));
+  rmSync(large, { recursive: true });
+});
+
+t.test('a directory of 100,000 names', { skip }, async (t) => {
+  const [image] = blanks(1, 400) as [string];
+  const count = 100_000;
+  must('mkfs.btrfs', '-q', '-f', image);
+  inMount([image], '', (root) => sh('mkdir "$1/d"; cd "$1/d"; seq -f file-%.0f 0 99999 | xargs touch', root));
+  const { fs } = openImage(image);
+  const d = walk(fs, '/d');
+  const time = (names: number): number => {
+    const start = performance.now();
+    for (let i = 0; i < names; i++) if (!fs.lookup(d, `file-${(i * 7919) % count}`)) t.fail(`${i}`);
+    return performance.now() - start;
+  };
+  time(200);
+  const few = time(500);
+  const many = time(5000);
+  t.ok(many < 25 * few, `${few} ms for 500 names, ${many} ms for 5,000`);
+  t.equal([...fs.readdir(d)].length, count);
+});

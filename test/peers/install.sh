@@ -29,8 +29,8 @@ packages=(
   openssl whois perl libcrypt-passwdmd5-perl
   # squashfs by both makers; samples of compressed data
   squashfs-tools squashfs-tools-ng lz4 lzop xz-utils
-  # makers of XFS, UFS
-  xfsprogs makefs
+  # makers of XFS, UFS, btrfs
+  xfsprogs makefs btrfs-progs
 )
 missing=()
 for p in "${packages[@]}"; do

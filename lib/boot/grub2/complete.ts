@@ -10,6 +10,7 @@ import type { Volume } from '../guest';
 import type { Completion } from '../model';
 import { longOptions } from './commands/help';
 import type { Interpreter } from './evaluate';
+import { seenBy } from './seen';
 
 /** Candidates that are shown. */
 const MOST_SHOWN = 300;
@@ -265,7 +266,7 @@ function files(
   volume: Volume | undefined,
   scope: Interpreter,
 ): Candidate[] {
-  const fs = volume?.filesystem();
+  const fs = volume && seenBy(scope, volume);
   if (!fs) return [];
   const node = walk(fs, directory);
   if (node.kind !== 'directory') return [];

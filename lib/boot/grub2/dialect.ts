@@ -39,6 +39,9 @@ function initialEnvironment(config: ConfigFile): Environment {
   for (const name of ['pager', 'lang', 'locale_dir', 'secondary_locale_dir'])
     environment.provide(name, '', true);
   for (const name of FEATURES) environment.provide(name, 'y');
+  // SUSE's GRUB exports it; what is found in the default subvolume is read by a GRUB that begins there.
+  if (config.relative || config.fs.seenBy)
+    environment.provide('btrfs_relative_path', config.relative ? 'y' : '');
   environment.provideClock();
   return environment;
 }

@@ -20,6 +20,7 @@ import {
 import { type Environment, Layered } from './environment';
 import { expand, isSpecialName } from './expand';
 import { parseLine } from './parser';
+import { seenBy } from './seen';
 
 /** Commands inside commands that are executed; GRUB's own bound (script/execute.c, MAX_RECURSION_DEPTH). */
 const MAX_DEPTH = 64;
@@ -195,11 +196,12 @@ export class Interpreter implements Machine {
 
   file(name: ByteString): GuestFile {
     this.budget.step(1 + (name.length >> 5));
-    if (name.startsWith('(')) return this.guest.file(name, undefined);
+    const see = (volume: Volume) => seenBy(this, volume);
+    if (name.startsWith('(')) return this.guest.file(name, undefined, see);
     const root = this.root();
     if (!name.startsWith('/'))
       return { volume: root, path: name, problem: `invalid file name '${printable(name)}'` };
-    return this.guest.file(name, root);
+    return this.guest.file(name, root, see);
   }
 
   print(text: ByteString): void {

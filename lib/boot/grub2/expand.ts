@@ -9,6 +9,7 @@ import { walk } from '../../fs/walk';
 import type { Guest, Volume } from '../guest';
 import { splitDevice } from '../guest';
 import type { Word } from './ast';
+import { seenBy } from './seen';
 
 /** What expansion needs of the script that runs. */
 export interface Scope {
@@ -18,6 +19,7 @@ export interface Scope {
   /** Undefined outside of functions and entries. */
   readonly parameters: readonly ByteString[] | undefined;
   root(): Volume | undefined;
+  readonly memory: ReadonlyMap<string, unknown>;
 }
 
 /** `$1`, `$#`, `$*`, `$@`: not variables, and cannot be set. */
@@ -220,7 +222,7 @@ function* namesIn(directory: ByteString, scope: Scope): Generator<ByteString> {
   try {
     const { device, path } = splitDevice(directory);
     const volume = device === undefined ? scope.root() : scope.guest.device(device);
-    const fs = volume?.filesystem();
+    const fs = volume && seenBy(scope, volume);
     if (!fs) return;
     const node = walk(fs, path);
     if (node.kind !== 'directory') return;
@@ -239,7 +241,7 @@ function exists(path: ByteString, scope: Scope): boolean {
   try {
     const { device, path: inside } = splitDevice(path);
     const volume = device === undefined ? scope.root() : scope.guest.device(device);
-    const fs = volume?.filesystem();
+    const fs = volume && seenBy(scope, volume);
     if (!fs) return false;
     const node = walk(fs, inside, false);
     return !inside.endsWith('/') || node.kind === 'directory';

@@ -6,7 +6,7 @@ import type { Machine } from './commands/types';
 export function addEntriesInstead(machine: Machine): void {
   const { home } = machine;
   // A `blscfg` that found nothing has said what there is to say.
-  if (!home || machine.root() !== home || machine.memory.has('blscfg')) return;
+  if (!home || machine.root()?.name !== home.name || machine.memory.has('blscfg')) return;
   const fs = home.filesystem();
   if (!fs || !['/loader/entries', '/boot/loader/entries'].some((place) => tryWalk(fs, place))) return;
   const { entriesInstead } = require('./commands/rare') as typeof import('./commands/rare');

@@ -4,6 +4,7 @@ import { GuestError } from '../../bytes/errors';
 import { type ByteString, printable } from '../../bytes/text';
 import type { FileSystem } from '../../fs/types';
 import { tryWalk } from '../../fs/walk';
+import { SUBVOLUMES } from '../discover';
 import type { Guest, Volume } from '../guest';
 import { findVolume, readText, SystemFiles, xenDevice } from '../system';
 import { wordsOf } from '../words';
@@ -17,15 +18,12 @@ export interface System {
   readonly files: SystemFiles;
 }
 
-/** Subvolumes that installers make the root: Ubuntu and openSUSE, Fedora. */
-const SUBVOLUMES = ['', '/@', '/root'];
-
 /** The system on this volume, or undefined when it holds none. */
 export function systemOn(guest: Guest, volume: Volume, ctx: Context): System | undefined {
   try {
     const fs = volume.filesystem();
     if (!fs) return undefined;
-    for (const root of fs.type === 'btrfs' ? SUBVOLUMES : ['']) {
+    for (const root of fs.type === 'btrfs' ? ['', ...SUBVOLUMES] : ['']) {
       if (tryWalk(fs, `${root}/etc`)?.kind !== 'directory') continue;
       const marks = ['/etc/fstab', '/sbin/init', '/etc/os-release', '/etc/inittab', '/bin/sh'];
       if (marks.some((mark) => tryWalk(fs, root + mark, false)))

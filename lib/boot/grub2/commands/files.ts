@@ -42,7 +42,7 @@ function ls(machine: Machine, args: ByteString[], command: ByteString): number {
   if (parsed.operands.length === 0) {
     for (const volume of devices(machine.guest)) {
       machine.budget.step();
-      machine.print(how.long ? describeDevice(volume) : `(${volume.name}) `);
+      machine.print(how.long ? describeDevice(machine, volume) : `(${volume.name}) `);
     }
     machine.print('\n');
   }
@@ -61,7 +61,7 @@ function list(machine: Machine, name: ByteString, how: Listing): void {
     if (typeof opened === 'number') return;
     volume = opened;
     if (path === '') {
-      machine.print(describeDevice(volume));
+      machine.print(describeDevice(machine, volume));
       return;
     }
   } else volume = machine.root();
@@ -177,9 +177,9 @@ const halfKiB = (bytes: number): string => {
 };
 
 /** One line about a device. GRUB also tells when a filesystem was last written; our drivers do not keep that. */
-function describeDevice(volume: Volume): string {
+function describeDevice(machine: Machine, volume: Volume): string {
   const parts: string[] = [volume.partition ? `\tPartition ${volume.name}: ` : `Device ${volume.name}: `];
-  const fs = quietFileSystem(volume);
+  const fs = quietFileSystem(machine, volume);
   if (fs) {
     parts.push(`Filesystem type ${fs.grubName === 'ext2' ? 'ext*' : fs.grubName}`);
     if (fs.label) parts.push(` - Label \`${fs.label}'`);

@@ -26,7 +26,7 @@ export const RARE: readonly string[] = (
   'decrement date version gettext time authenticate bls_import password password_pbkdf2 legacy_password ' +
   'legacy_check_password legacy_source legacy_configfile legacy_kernel legacy_initrd legacy_initrd_nounzip ' +
   'extract_legacy_entries_source extract_legacy_entries_configfile syslinux_source syslinux_configfile ' +
-  'extract_syslinux_entries_source extract_syslinux_entries_configfile'
+  'extract_syslinux_entries_source extract_syslinux_entries_configfile btrfs-mount-subvol'
 ).split(' ');
 
 const rare = () => require('./rare') as typeof import('./rare');

@@ -5,6 +5,7 @@ import { fileExtents } from '../../../fs/file';
 import type { FileSystem, FsNode } from '../../../fs/types';
 import type { Volume } from '../../guest';
 import type { GuestFile } from '../../model';
+import { seenBy } from '../seen';
 import { GRUB_ERROR, type Machine } from './types';
 
 /** A regular file that is there. */
@@ -39,7 +40,7 @@ export function openDevice(machine: Machine, name: ByteString): Volume | number 
 /** The volume's filesystem, or `$?` after GRUB's error; why it cannot be read is told as a warning. */
 export function openFileSystem(machine: Machine, volume: Volume): FileSystem | number {
   try {
-    const fs = volume.filesystem();
+    const fs = seenBy(machine, volume);
     if (fs) return fs;
   } catch (error) {
     if (!(error instanceof GuestError)) throw error;
@@ -49,9 +50,9 @@ export function openFileSystem(machine: Machine, volume: Volume): FileSystem | n
 }
 
 /** Like `openFileSystem`, and silent: devices that a search or a listing passes over. */
-export function quietFileSystem(volume: Volume): FileSystem | undefined {
+export function quietFileSystem(machine: Machine, volume: Volume): FileSystem | undefined {
   try {
-    return volume.filesystem();
+    return seenBy(machine, volume);
   } catch (error) {
     if (!(error instanceof GuestError)) throw error;
     return undefined;

@@ -1,5 +1,6 @@
 /** The commands that few configurations use: a chunk of the built program, loaded when a name is not in the core. */
 import { blscfgCommands } from './blscfg';
+import { btrfsCommands } from './btrfs';
 import { fileCommands } from './files';
 import { foreignCommands } from './foreign';
 import { loopbackCommands } from './loopback';
@@ -22,4 +23,5 @@ export const tables: readonly CommandTable[] = [
   textCommands,
   passwordCommands,
   foreignCommands,
+  btrfsCommands,
 ];

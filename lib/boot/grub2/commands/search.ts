@@ -24,8 +24,8 @@ interface Query {
 /** Labels and files match exactly, UUIDs without regard to (ASCII) case. */
 const fold = (text: ByteString): ByteString => text.replace(/[A-Z]/g, (c) => c.toLowerCase());
 
-function holds(query: Query, volume: Volume): boolean {
-  const fs = quietFileSystem(volume);
+function holds(machine: Machine, query: Query, volume: Volume): boolean {
+  const fs = quietFileSystem(machine, volume);
   if (!fs) return false;
   switch (query.kind) {
     case 'uuid':
@@ -50,7 +50,7 @@ function run(machine: Machine, query: Query): number {
   /** True when the search is over. `name` is what the variable becomes: a hint stays as it was written. */
   const tryDevice = (volume: Volume | undefined, name: ByteString): boolean => {
     machine.budget.step(10);
-    if (!volume || query.skip?.(volume) || !holds(query, volume)) return false;
+    if (!volume || query.skip?.(volume) || !holds(machine, query, volume)) return false;
     if (found++ === 0) machine.memory.set(cache, name);
     if (query.variable === undefined) machine.print(` ${name}`);
     else machine.set(query.variable, name);

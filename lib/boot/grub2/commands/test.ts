@@ -4,6 +4,7 @@ import { type ByteString, printable } from '../../../bytes/text';
 import type { FileSystem, FsNode } from '../../../fs/types';
 import { walk } from '../../../fs/walk';
 import { splitDevice } from '../../guest';
+import { seenBy } from '../seen';
 import { type CommandHandler, type CommandTable, GRUB_ERROR, type Machine } from './types';
 
 /** Parentheses inside each other. */
@@ -207,7 +208,7 @@ class Test {
         this.complaint = `disk \`${split.device ?? ''}' not found`;
         return undefined;
       }
-      fs = volume.filesystem();
+      fs = seenBy(machine, volume);
       if (!fs) {
         this.complaint = 'unknown filesystem';
         return undefined;
