@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { walk } from '../../lib/fs/walk';
 import { digest } from '../fsdrivers/compare';
-import { must, noLoop, scratch, sha256 } from './support';
+import { boot, must, NODEGRUB, noLoop, scratch, sha256 } from './support';
 import { differences, noise, type Opened, openImage, plantTree, sameIdentity } from './trees';
 
 const skip = noLoop();
@@ -259,4 +259,44 @@ t.test('a directory of 100,000 names', { skip }, async (t) => {
   const many = time(5000);
   t.ok(many < 25 * few, `${few} ms for 500 names, ${many} ms for 5,000`);
   t.equal([...fs.readdir(d)].length, count);
+});
+
+t.test('the configuration in a subvolume', { skip }, async (t) => {
+  const [image] = blanks(1, 200) as [string];
+  must('mkfs.btrfs', '-q', '-f', image);
+  // SUSE: paths begin in the default subvolume, /boot/grub2/more is one of its own.
+  inMount([image], '', (root) =>
+    sh(
+      `cd "$1"; for s in @ more; do btrfs subvolume create $s >/dev/null; done
+      mkdir -p @/boot/grub2/more; echo kernel >@/boot/vmlinuz; echo ramdisk >more/initrd
+      printf '%s\\n' 'btrfs-mount-subvol ($root) /boot/grub2/more /more' 'menuentry one {' \
+        'linux /boot/vmlinuz root=/dev/xvda1' 'initrd /boot/grub2/more/initrd' '}' >@/boot/grub2/grub.cfg
+      btrfs subvolume set-default "$(btrfs inspect-internal rootid @)" .`,
+      root,
+    ),
+  );
+  const suse = boot(NODEGRUB, dir, [image]);
+  t.equal(suse.status, 0, suse.stderr);
+  t.same(
+    [suse.kernel, suse.ramdisk, suse.args].map(String),
+    ['kernel\n', 'ramdisk\n', 'root=/dev/xvda1'],
+    'openSUSE',
+  );
+  // Debian and Ubuntu: GRUB is told by its prefix, paths begin at the top level.
+  const [debian] = blanks(1, 200) as [string];
+  must('mkfs.btrfs', '-q', '-f', debian);
+  inMount([debian], '', (root) =>
+    sh(
+      `cd "$1"; btrfs subvolume create @rootfs >/dev/null; mkdir -p @rootfs/boot/grub; echo kernel >@rootfs/boot/vmlinuz
+      printf '%s\\n' 'menuentry one {' 'linux /@rootfs/boot/vmlinuz root=/dev/xvda1 rootflags=subvol=@rootfs' '}' >@rootfs/boot/grub/grub.cfg`,
+      root,
+    ),
+  );
+  const other = boot(NODEGRUB, dir, [debian]);
+  t.equal(other.status, 0, other.stderr);
+  t.same(
+    [other.kernel, other.args].map(String),
+    ['kernel\n', 'root=/dev/xvda1 rootflags=subvol=@rootfs'],
+    'Debian',
+  );
 });
