@@ -64,9 +64,6 @@ export function readableFileSystem(volume: Volume, note: (d: Diagnostic) => void
   }
 }
 
-/** Subvolumes that installers make the root: Ubuntu and openSUSE, Debian, Fedora. */
-export const SUBVOLUMES = ['/@', '/@rootfs', '/root'];
-
 /** The configuration files of one volume that `dialects` know, first places first; on btrfs, of its usual subvolumes. */
 function* configsOn(
   volume: Volume,
@@ -76,16 +73,17 @@ function* configsOn(
 ): Generator<{ dialect: BootDialect; config: ConfigFile }> {
   yield* configsIn(volume, fs, dialects, note);
   if (!fs.seenBy) return;
-  let seen = fs;
-  try {
-    seen = fs.seenBy((name) => (name === 'btrfs_relative_path' ? 'y' : undefined));
-  } catch (error) {
-    if (!(error instanceof GuestError)) throw error;
-    note({ volume, rank: Rank.Unreadable, text: `${volumeLabel(volume, fs)}: ${error.describe()}` });
-  }
-  if (seen !== fs)
-    yield* configsIn({ ...volume, filesystem: () => seen }, seen, dialects, note, '', { relative: true });
-  for (const prefix of SUBVOLUMES) yield* configsIn(volume, fs, dialects, note, prefix);
+  const { placesIn } = require('./subvolumes') as typeof import('./subvolumes');
+  for (const place of placesIn(fs, (text) =>
+    note({ volume, rank: Rank.Unreadable, text: `${volumeLabel(volume, fs)}: ${text}` }),
+  ))
+    yield* configsIn(
+      place.fs === fs ? volume : { ...volume, filesystem: () => place.fs },
+      place.fs,
+      dialects,
+      note,
+      place,
+    );
 }
 
 function* configsIn(
@@ -93,8 +91,7 @@ function* configsIn(
   fs: FileSystem,
   dialects: readonly BootDialect[],
   note: (d: Diagnostic) => void,
-  prefix: ByteString = '',
-  more?: { relative: true },
+  { prefix, ...more }: { readonly prefix: ByteString; readonly relative?: true } = { prefix: '' },
 ): Generator<{ dialect: BootDialect; config: ConfigFile }> {
   for (const dialect of dialects) {
     for (const place of dialect.paths) {

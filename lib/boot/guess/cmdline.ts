@@ -4,8 +4,8 @@ import { GuestError } from '../../bytes/errors';
 import { type ByteString, printable } from '../../bytes/text';
 import type { FileSystem } from '../../fs/types';
 import { tryWalk } from '../../fs/walk';
-import { SUBVOLUMES } from '../discover';
 import type { Guest, Volume } from '../guest';
+import { SUBVOLUMES } from '../subvolumes';
 import { findVolume, readText, SystemFiles, xenDevice } from '../system';
 import { wordsOf } from '../words';
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { matches } from '../../../lib/boot/grub2/expand';
+import { matches } from '../../../lib/boot/grub2/glob';
 import type { BootMenu } from '../../../lib/boot/model';
 import { Budget } from '../../../lib/bytes/budget';
 import { BUDGETS } from '../../../lib/bytes/limits';
