@@ -1,8 +1,8 @@
 #!/bin/bash
 # uml.sh SCRIPT [ARG…]: runs SCRIPT with bash as root inside a User Mode Linux (Debian's package user-mode-linux), a
 # whole Linux kernel that is one process here. It is the oracle for what the host's kernel may lack: partition scans
-# (losetup -P), vfat, iso9660. Inside, / is the host's tree; loop, vfat, isofs and the code pages are loaded. What SCRIPT prints on
-# stdout is printed here, and its status is returned.
+# (losetup -P), vfat, iso9660. Inside, / is the host's tree; loop, vfat, isofs and the code pages are loaded, and those that
+# UML_MODULES names (`fs/f2fs/f2fs`, in order). What SCRIPT prints on stdout is printed here, and its status is returned.
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin
 kernel=$(command -v linux.uml) || { echo 'uml.sh: linux.uml is missing (apt install user-mode-linux)' >&2; exit 127; }
@@ -13,7 +13,7 @@ cat >"$work/init" <<INIT
 #!/bin/bash
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
-for m in drivers/block/loop drivers/cdrom/cdrom fs/isofs/isofs fs/fat/fat fs/fat/vfat fs/nls/nls_cp437 fs/nls/nls_utf8 fs/nls/nls_ascii fs/nls/nls_iso8859-1
+for m in drivers/block/loop drivers/cdrom/cdrom fs/isofs/isofs fs/fat/fat fs/fat/vfat fs/nls/nls_cp437 fs/nls/nls_utf8 fs/nls/nls_ascii fs/nls/nls_iso8859-1 ${UML_MODULES:-}
 do
   [ ! -e $modules/\$m.ko ] || insmod $modules/\$m.ko 2>>$work/stderr
 done
