@@ -38,7 +38,7 @@ const { values: options } = parseArgs({
 });
 const ROUNDS = Number(options.rounds);
 const PYGRUB = '/usr/lib/xen-4.17/bin/pygrub';
-const NODEGRUB = join(root, 'dist', 'nodegrub.js');
+const NODEGRUB = join(root, 'dist', 'nodegrub');
 
 // Both make Node's start slower or different, and no toolstack sets them.
 const env = { ...process.env, LC_ALL: 'C' };

@@ -1,22 +1,13 @@
 /**
  * Builds dist/: the launcher (nodegrub.js), one CommonJS core (at most 100 kB), chunks that it loads when they are
- * needed, and V8's code cache of them for the Node that builds.
+ * needed, V8's code cache of them for the Node that builds, and the script `nodegrub` that an xl.cfg names.
  *
  * In the sources, `require('./x/y')` inside a function marks a chunk; `import` never does. A chunk holds no module of
  * the core: its imports of core modules become `require('./core.js').modules[…]`, so that classes such as
  * GuestError exist once and `instanceof` works across files.
  */
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -152,8 +143,6 @@ const alone = { ...common, external: ['./nodegrub.js'] };
 const banner = { js: '#!/usr/bin/env node' };
 await build({ ...alone, entryPoints: [join(root, 'lib/cli/launcher.ts')], outfile: nodegrub, banner });
 chmodSync(nodegrub, 0o755);
-// The name that an xl.cfg gives.
-symlinkSync('nodegrub.js', join(outdir, 'nodegrub'));
 const maker = join(outdir, 'make-cache.js');
 await build({ ...alone, entryPoints: [join(root, 'lib/cli/make-cache.ts')], outfile: maker });
 const images = join(root, 'fixtures/images');

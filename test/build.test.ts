@@ -1,6 +1,15 @@
 /** The built program: size, and that classes exist once across its files. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -55,9 +64,60 @@ t.test('only what is needed is loaded', async (t) => {
   t.equal(r.stdout, 'core.js \n', r.stderr);
 });
 
+t.test('the script that an xl.cfg names', async (t) => {
+  const copy = join(work, 'started');
+  cpSync(dist, copy, { recursive: true });
+  const stamp = join(copy, 'node.stamp');
+  const link = join(work, 'link');
+  symlinkSync(join(copy, 'nodegrub'), link);
+  // What a Node is started with: the flags, and the cache that belongs to them.
+  writeFileSync(
+    join(copy, 'nodegrub.js'),
+    `console.log(process.execArgv.length, process.argv.slice(2).join('|'));`,
+  );
+  const run = (program: string, cwd = '/') =>
+    spawnSync(program, ['a b', '-q', "it's"], { encoding: 'utf8', cwd, env: { PATH: process.env.PATH } });
+  const text = readFileSync(join(copy, 'nodegrub'), 'utf8');
+  const flags = text.match(/ --[a-z-]+=\d+/g)?.length ?? 0;
+  t.ok(flags > 0, text);
+  spawnSync('touch', ['-r', process.execPath, stamp]);
+  for (const [program, cwd] of [
+    [join(copy, 'nodegrub'), '/'],
+    [link, '/'],
+    ['./nodegrub', copy],
+  ] as const) {
+    const { stdout, stderr } = run(program, cwd);
+    t.same([stdout, stderr], [`${flags} a b|-q|it's\n`, ''], program);
+  }
+  spawnSync('touch', [stamp]);
+  t.equal(run(link).stdout, "0 a b|-q|it's\n", 'another Node than the one that was asked: no flags');
+  writeFileSync(join(copy, 'nodegrub'), text.replace(/^n=.*$/m, "n='/no/such/node'"));
+  t.equal(run(link).stdout, "0 a b|-q|it's\n", 'none there: the one on PATH');
+});
+
 t.test('the code cache', async (t) => {
   const copy = join(work, 'dist');
   cpSync(dist, copy, { recursive: true });
+  const { stdout: flags } = spawnSync(
+    'sed',
+    ['-n', 's/.*exec "$n" \\(--.*\\) "$d.*/\\1/p', join(copy, 'nodegrub')],
+    {
+      encoding: 'utf8',
+    },
+  );
+  const withFlags = spawnSync(
+    'env',
+    [
+      '-i',
+      `PATH=${process.env.PATH}`,
+      'node',
+      ...flags.trim().split(' '),
+      '-p',
+      `const n = require(${JSON.stringify(join(copy, 'nodegrub.js'))}); n.load('core.js'); n.loaded.get('core.js').script.cachedDataRejected`,
+    ],
+    { encoding: 'utf8' },
+  );
+  t.equal(withFlags.stdout, 'false\n', `that for ${flags} is taken with them`);
   const rejected = () =>
     script(
       `nodegrub.load('core.js'); console.log(nodegrub.loaded.get('core.js').script.cachedDataRejected);`,

@@ -77,12 +77,14 @@ function leafRuns(volume: ExtVolume, leaf: TreeNode, end: number, what: string):
   const { ee_block, ee_len, ee_start_hi, ee_start_lo } = Extent.fields;
   const runs: Run[] = [];
   volume.ctx.budget.step(leaf.entries - leaf.next);
+  // Not Buffer's readers: those are JavaScript, interpreted here, and there are thousands of extents.
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let i = leaf.next; i < leaf.entries; i++) {
     const at = EXTENT_ENTRY * (1 + i);
-    const logical = bytes.readUInt32LE(at + ee_block.at);
-    const length = bytes.readUInt16LE(at + ee_len.at);
+    const logical = view.getUint32(at + ee_block.at, true);
+    const length = view.getUint16(at + ee_len.at, true);
     const physical =
-      bytes.readUInt16LE(at + ee_start_hi.at) * 0x1_0000_0000 + bytes.readUInt32LE(at + ee_start_lo.at);
+      view.getUint16(at + ee_start_hi.at, true) * 0x1_0000_0000 + view.getUint32(at + ee_start_lo.at, true);
     const written = length <= MAX_WRITTEN_LENGTH;
     const count = written ? length : length - MAX_WRITTEN_LENGTH;
     if (count === 0) throw corrupt(`${what}: extent of no blocks at block ${logical}`);

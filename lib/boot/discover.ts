@@ -42,7 +42,7 @@ export function volumeLabel(volume: Volume, fs?: FileSystem): string {
 /** MBR: the active partition first, then table order. The disk as a whole comes last: a stale table may lie on it. */
 export function bootOrder(disk: Disk): Volume[] {
   if (disk.partitions.length === 0) return [disk.whole];
-  const rows = orderForBoot(disk.scheme, disk.partitions, (v) => v.partition?.active ?? false);
+  const rows = orderForBoot(disk.scheme, disk.partitions, (v) => v.partition);
   return [...rows, disk.whole];
 }
 

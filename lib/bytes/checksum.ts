@@ -17,10 +17,10 @@ export interface Checksums {
 /** Eight tables of 256: `table[256 * k + b]` is byte `b` followed by `k` zero bytes. */
 function slicedTable(polynomial: number): Int32Array {
   const table = new Int32Array(8 * 256);
-  for (let b = 0; b < 256; b++) {
-    let crc = b;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ polynomial : crc >>> 1;
-    table[b] = crc;
+  // Eight of them are worked out, the others are their sums: a CRC is linear.
+  for (let bit = 128, crc = 1; bit > 0; bit >>= 1) {
+    crc = crc & 1 ? (crc >>> 1) ^ polynomial : crc >>> 1;
+    for (let b = 0; b < 256; b += 2 * bit) table[b + bit] = crc ^ table[b]!;
   }
   for (let i = 256; i < table.length; i++) {
     const shorter = table[i - 256]!;

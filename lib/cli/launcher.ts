@@ -5,10 +5,15 @@
  * takes; with the cache it is 3. `FILE.cache` lies beside each file, made by `make-cache.js` at build or installation for
  * the Node that is there. V8 checks version, flags and source length, and where they differ the source is compiled as
  * usual. The cache is code: whoever can write it could as well write the program.
+ *
+ * The shell script `nodegrub`, which `make-cache.js` writes too, starts this with flags of V8's (make-cache.ts), and then the
+ * cache is `FILE.flags.cache`.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
+
+const CACHE = process.execArgv.length > 0 ? '.flags.cache' : '.cache';
 
 interface Loaded {
   exports: Record<string, unknown>;
@@ -35,7 +40,7 @@ export function load(name: string): Record<string, unknown> {
   loaded.set(name, module);
   // The build writes ASCII: latin1 spares the decoder.
   const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'latin1')}\n})`;
-  const cachedData = fileOrNothing(`${filename}.cache`);
+  const cachedData = fileOrNothing(filename + CACHE);
   module.script = new Script(source, cachedData ? { filename, cachedData } : { filename });
   const body = module.script.runInThisContext() as (...args: unknown[]) => void;
   const inner = (id: string) => (id.startsWith('./') ? load(id.slice(2)) : require(id));
@@ -46,5 +51,7 @@ export function load(name: string): Record<string, unknown> {
 if (require.main === module) {
   const core = load('core.js') as { main(argv: readonly string[], program: string): Promise<number> };
   // Without `exit` Node takes its heap to pieces first: 4 ms. Everything was written synchronously.
-  core.main(process.argv.slice(2), process.argv[1] ?? 'nodegrub').then((status) => process.exit(status));
+  core
+    .main(process.argv.slice(2), process.argv[1]?.replace(/\.js$/, '') ?? 'nodegrub')
+    .then((status) => process.exit(status));
 }

@@ -7,7 +7,7 @@ import { GuestError } from '../bytes/errors';
 import type { BlockSource } from '../source/types';
 import { gpt } from './gpt/gpt';
 import { msdos } from './msdos/msdos';
-import type { PartitionScheme, PartitionTable } from './types';
+import type { Partition, PartitionScheme, PartitionTable } from './types';
 
 export const schemes: readonly PartitionScheme[] = [gpt, msdos];
 
@@ -33,12 +33,21 @@ export function readTable(disk: BlockSource, ctx: Context): PartitionTable | und
   return undefined;
 }
 
-/** The order in which a BIOS would try a table's rows: in an MBR the active partition first, then the table's order. */
+/** GPT's BIOS boot partition holds GRUB's core image, never a filesystem: every driver would look at it for nothing. */
+const BIOS_BOOT = '21686148-6449-6e6f-744e-656564454649';
+
+/**
+ * The order in which rows of a table are tried: in an MBR the active partition first, as a BIOS would; then the table's
+ * order, and last what holds no filesystem.
+ */
 export function orderForBoot<T>(
   scheme: string | undefined,
   rows: readonly T[],
-  active: (row: T) => boolean,
+  partition: (row: T) => Pick<Partition, 'active' | 'type'> | undefined,
 ): T[] {
-  if (scheme !== 'msdos') return [...rows];
-  return [...rows.filter(active), ...rows.filter((row) => !active(row))];
+  const rank = (row: T) => {
+    const { active = false, type = '' } = partition(row) ?? {};
+    return scheme === 'msdos' ? (active ? 0 : 1) : type === BIOS_BOOT ? 2 : 1;
+  };
+  return [0, 1, 2].flatMap((wanted) => rows.filter((row) => rank(row) === wanted));
 }
