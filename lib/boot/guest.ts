@@ -111,7 +111,7 @@ export class Guest {
     }
     const whole = this.#volume(name, name, source);
     const partitions = (table?.partitions ?? []).map((p) => {
-      const label = `${table?.scheme ?? ''}${p.number}`;
+      const label = p.nested ?? `${table?.scheme ?? ''}${p.number}`;
       return this.#volume(
         `${name},${label}`,
         name,
@@ -193,13 +193,16 @@ export class Guest {
     }
     if (!disk) return undefined;
     if (parts.length === 0) return disk.whole;
-    // Nested tables (BSD labels inside a slice) are not read here; GRUB's `hd0,msdos1,bsd1` is then not found.
-    if (parts.length !== 1) return undefined;
-    const wanted = /^([a-z]*)(\d+)$/.exec(parts[0]!);
-    if (!wanted) return undefined;
-    return disk.partitions.find(
-      (v) => v.partition?.number === Number(wanted[2]) && (wanted[1] === '' || wanted[1] === v.scheme),
-    );
+    // `msdos1` or, in a label inside it, `msdos1,bsd2`; each with or without the scheme.
+    const wanted = parts.map((word) => word.replace(/^([a-z]*)0+(?=\d)/, '$1'));
+    const skip = disk.name.length + 1;
+    return disk.partitions.find((v) => {
+      const words = v.name.slice(skip).split(',');
+      return (
+        words.length === wanted.length &&
+        words.every((word, i) => word === wanted[i] || word.replace(/^[a-z]+/, '') === wanted[i])
+      );
+    });
   }
 
   /**

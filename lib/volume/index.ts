@@ -1,15 +1,31 @@
 /**
  * The partition schemes, in the order in which they are asked. GPT first: its disks carry an MBR too, made for tools
- * that do not know better; the GPT reader steps back where that MBR does not announce a GPT.
+ * that do not know better; the GPT reader steps back where that MBR does not announce a GPT. Labels of BSD and Solaris
+ * last: what they left on a disk outlives a new table. Their readers are chunks.
  */
 import type { Context } from '../bytes/budget';
 import { GuestError } from '../bytes/errors';
-import type { BlockSource } from '../source/types';
+import { type BlockSource, readBytes } from '../source/types';
 import { gpt } from './gpt/gpt';
 import { msdos } from './msdos/msdos';
 import type { Partition, PartitionScheme, PartitionTable } from './types';
 
-export const schemes: readonly PartitionScheme[] = [gpt, msdos];
+const labels = () => require('./labels') as typeof import('./labels');
+
+/** A 32-bit number of a label, at `at` or beyond the end. */
+const word = (disk: BlockSource, at: number, ctx: Context): number =>
+  at + 4 <= disk.size ? readBytes(disk, at, 4, ctx).readUInt32LE(0) : 0;
+const label = (scheme: string, at: number, magic: (n: number) => boolean): PartitionScheme => ({
+  scheme,
+  read: (disk, ctx) => (magic(word(disk, at, ctx)) ? labels().readLabel(scheme, disk, ctx) : undefined),
+});
+/** A BSD disklabel begins so, in the second sector of a slice or disk; a Solaris VTOC has this after 12 bytes. */
+const isDisklabel = (n: number) => n === 0x82564557;
+const VTOC_SANE = 0x600ddeee;
+const bsd = label('bsd', 512, isDisklabel);
+const sun = label('sun', 508, (n) => (n & 0xffff) === 0xbeda);
+
+export const schemes: readonly PartitionScheme[] = [gpt, msdos, bsd, sun];
 
 /**
  * The disk's partition table, or `undefined` when it has none and the disk as a whole may be a filesystem.
@@ -23,7 +39,7 @@ export function readTable(disk: BlockSource, ctx: Context): PartitionTable | und
       if (!table) continue;
       // A hybrid MBR whose GPT is gone still names some of its partitions.
       if (damage) ctx.warn(`${damage.describe()}; the ${table.scheme} table is used`);
-      return table;
+      return table.scheme === 'msdos' ? withLabels(disk, table, ctx) : table;
     } catch (error) {
       if (!(error instanceof GuestError) || error.code === 'limit') throw error;
       damage ??= error;
@@ -31,6 +47,17 @@ export function readTable(disk: BlockSource, ctx: Context): PartitionTable | und
   }
   if (damage) throw damage;
   return undefined;
+}
+
+/** The rows of labels in an MBR's slices stand after their slice. */
+function withLabels(disk: BlockSource, table: PartitionTable, ctx: Context): PartitionTable {
+  const partitions = table.partitions.flatMap((slice) =>
+    (/^a[569]$/.test(slice.type) && isDisklabel(word(disk, slice.start + 512, ctx))) ||
+    (/^(82|bf)$/.test(slice.type) && word(disk, slice.start + 524, ctx) === VTOC_SANE)
+      ? [slice, ...labels().rowsInside(disk, slice, ctx)]
+      : [slice],
+  );
+  return { ...table, partitions };
 }
 
 /** GPT's BIOS boot partition holds GRUB's core image, never a filesystem: every driver would look at it for nothing. */

@@ -11,8 +11,10 @@ export interface Partition {
   readonly size: number;
   /** MBR: the active flag (0x80). GPT: attribute bit 2, legacy BIOS bootable. */
   readonly active: boolean;
-  /** MBR: `83`; GPT: the type GUID in lower case. */
+  /** MBR: `83`; GPT: the type GUID in lower case; BSD `p_fstype` and Solaris tags in hexadecimal. */
   readonly type: string;
+  /** A row of a label inside an MBR's row: GRUB's name of it, `msdos1,bsd1`, `netbsd1`. */
+  readonly nested?: string;
   /** GPT: the partition's GUID, lower case. MBR: `disksignature-NN` as Linux' PARTUUID. */
   readonly uuid?: string;
   /** GPT: the partition's name. */
@@ -20,7 +22,7 @@ export interface Partition {
 }
 
 export interface PartitionTable {
-  /** GRUB's name: `gpt`, `msdos`. It makes the volume's name: `hd0,gpt2`. */
+  /** GRUB's name: `gpt`, `msdos`, `bsd`, `sun`. It makes the volume's name: `hd0,gpt2`. */
   readonly scheme: string;
   readonly partitions: readonly Partition[];
   /** Disk GUID or signature. */

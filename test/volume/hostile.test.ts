@@ -29,11 +29,23 @@ const SAMPLES: Record<string, [number | 'corrupt', RegExp]> = {
   'msdos-warned-chain-no-signature': [2, /has no signature; the chain ends there/],
   'msdos-warned-chain-long': [101, /more than 100 logical partitions/],
   'msdos-warned-chain-long-and-empty': [1, /more than 200 links/],
+  'disklabel-corrupt-magic': ['corrupt', /disklabel with magic numbers 2186691927 and 0$/],
+  'disklabel-corrupt-rows': ['corrupt', /disklabel of 23 rows, maximum 22/],
+  'disklabel-corrupt-sector-size': ['corrupt', /disklabel with sectors of 0 bytes/],
+  'disklabel-warned-slice': [2, /partition 2: disklabel with magic numbers/],
+  'disklabel-warned-sum': [4, /disklabel with a wrong checksum, used as it stands/],
+  'disklabel-warned-row-outside': [3, /row 1 of the disklabel begins outside the disk; it is left out/],
+  'disklabel-warned-row-below': [3, /row 1 of the disklabel begins outside the disk/],
+  'sun-corrupt-geometry': ['corrupt', /Solaris label with 0 heads and \d+ sectors/],
+  'sun-warned-sum': [3, /Solaris label with a wrong checksum/],
+  'sun-warned-row-outside': [2, /row 1 of the Solaris label begins outside the disk/],
+  'sun-warned-version': [2, /partition 2: Solaris label of version 2/],
+  'sun-warned-pc-row-outside': [4, /row 1 of the Solaris label begins outside the disk/],
 };
 
 t.test('samples', async (t) => {
   const there = readdirSync(join(ROOT, 'fixtures', 'malformed'))
-    .filter((f) => /^(gpt|msdos)-/.test(f))
+    .filter((f) => /^(gpt|msdos|sun|disklabel)-/.test(f))
     .map((f) => f.slice(0, -'.img.gz'.length));
   t.same(there.sort(), Object.keys(SAMPLES).sort(), 'each sample is used');
   for (const [sample, [result, message]] of Object.entries(SAMPLES)) {
@@ -108,7 +120,7 @@ t.test('random bytes', (t) => {
           new SliceSource(disk, p.start, p.size, 'p');
           if (p.size === 0) t.fail(`${name}: empty partition`);
         }
-        const numbers = table.partitions.map((p) => p.number);
+        const numbers = table.partitions.map((p) => p.nested ?? p.number);
         if (new Set(numbers).size !== numbers.length) t.fail(`${name}: a number comes twice`);
       } catch (error) {
         if (!(error instanceof GuestError)) throw error;
@@ -127,6 +139,8 @@ t.test('the order in which a BIOS would look', (t) => {
   t.same(order('dos-four-second-active'), [2, 1, 3, 4]);
   t.same(order('dos-extended-first'), [3, 2, 4, 5]);
   t.same(order('dos-logical-active'), [6, 1, 5]);
-  t.same(order('gpt-three'), [1, 2, 3], 'the third is "active", but a GPT has no such order');
+  // The third is "active", but a GPT has no such order; the first is a BIOS boot partition, in which nobody finds anything.
+  t.same(order('gpt-three'), [2, 3, 1]);
+  t.same(order('freebsd'), [2, 1, 4, 1], 'the rows of an active slice come with it');
   t.end();
 });

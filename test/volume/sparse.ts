@@ -1,4 +1,4 @@
-/** The layouts of fixtures/images/partition-tables.json.gz as sources. */
+/** The layouts of fixtures/images/partition-tables.json.gz and labels.json.gz as sources. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -16,10 +16,9 @@ export interface Layout {
 }
 
 export function layouts(): Map<string, Layout> {
-  const text = gunzipSync(readFileSync(join(ROOT, 'fixtures/images/partition-tables.json.gz'))).toString(
-    'utf8',
-  );
-  return new Map(Object.entries(JSON.parse(text) as Record<string, Layout>));
+  const read = (name: string): Record<string, Layout> =>
+    JSON.parse(gunzipSync(readFileSync(join(ROOT, 'fixtures/images', `${name}.json.gz`))).toString());
+  return new Map(Object.entries({ ...read('partition-tables'), ...read('labels') }));
 }
 
 /** A disk of any size of which only some 512-byte sectors are not zero. */

@@ -54,7 +54,8 @@ export function parseDevice(text: ByteString, guest: Guest, root: Volume): Devic
   if (number && number.value > MAX_PARTITION) return undefined;
   const slice = number ? number.rest.replace(/^,/, '') : rest;
   if (!/^[a-h]?$/.test(slice) || (!number && slice === '')) return undefined;
-  // Partitions inside a BSD or Solaris slice are no volumes here.
-  if (slice !== '' || !number) return named(undefined);
-  return named(found?.partitions.find((v) => v.partition?.number === number.value + 1));
+  // A letter counts the rows of a BSD or Solaris label.
+  const row = slice === '' ? undefined : slice.charCodeAt(0) - 96;
+  const names = [number && number.value + 1, row].filter((n) => n !== undefined).join();
+  return named(found && guest.device(`${found.name},${names}`));
 }

@@ -164,7 +164,9 @@ export class EntryRun {
       this.fail(`findroot ${printable(word, 60)}: bad argument`);
     const partition = slices[0] !== undefined && /^\d+$/.test(slices[0]) ? Number(slices[0]) + 1 : undefined;
     const wanted = (v: Volume) =>
-      partition === undefined || v.partition === undefined || v.partition.number === partition;
+      partition === undefined ||
+      v.partition === undefined ||
+      v === this.#guest.device(`${v.disk},${partition}`);
     const volume = this.#search((v) => wanted(v) && this.#has(v, path));
     if (!volume) this.fail(`findroot ${printable(word, 60)}: ${printable(path)}: not found on any partition`);
     this.root = volume;
