@@ -34,6 +34,31 @@ function tests(disk: string) {
     t.equal(ours.left.length, 2, 'two files and nothing else');
   });
 
+  t.test('what it costs, by count: a driver more or less changes nothing', async (t) => {
+    const trace = join(dir, 'trace');
+    const args = ['-q', '--output=/dev/null', `--output-directory=${join(dir, 'counted')}`, disk];
+    mkdirSync(join(dir, 'counted'));
+    must(
+      'strace',
+      '-f',
+      '-y',
+      '-e',
+      'trace=open,openat,read,pread64,preadv,readv',
+      '-o',
+      trace,
+      NODEGRUB,
+      ...args,
+    );
+    const lines = readFileSync(trace, 'latin1').split('\n');
+    const loaded = lines.flatMap((line) => /open.*\/dist\/([a-z0-9.-]+\.js)",.*= \d/.exec(line)?.[1] ?? []);
+    t.same([...new Set(loaded)].sort(), ['core.js', 'fsdrivers-ext.js', 'fsdrivers-fat.js', 'nodegrub.js']);
+    const reads = lines.flatMap((line) => /p?readv?(?:64)?\(.*\/disk\.img>.* = (\d+)$/.exec(line)?.[1] ?? []);
+    const bytes = reads.reduce((sum, n) => sum + Number(n), 0);
+    const payload = files.kernel.size + files.ramdisk.size;
+    t.ok(reads.length > 30 && reads.length <= 64, `${reads.length} reads`);
+    t.ok(bytes > payload && bytes <= payload + 400_000, `${bytes - payload} bytes more than the payload`);
+  });
+
   for (const entry of [
     '0',
     '1',
