@@ -33,4 +33,13 @@ export const further: readonly Registered[] = [
       ),
     load: () => (require('./ufs/driver') as typeof import('./ufs/driver')).driver,
   },
+  {
+    // Two bytes, which other things may be: the driver looks closer.
+    name: 'minix',
+    looksLike: (source) => {
+      const b = bytesAt(source, 1040, 10)?.toString('latin1') ?? '';
+      return /^(\x7f\x13|\x8f\x13|\x68\x24|\x78\x24|\x13[\x7f\x8f]|\x24[\x68\x78])|^.{8}(ZM|MZ)/s.test(b);
+    },
+    load: () => (require('./minix/driver') as typeof import('./minix/driver')).driver,
+  },
 ];
