@@ -34,6 +34,15 @@ export const further: readonly Registered[] = [
     load: () => (require('./ufs/driver') as typeof import('./ufs/driver')).driver,
   },
   {
+    // In either of its superblocks; the driver verifies their checksums.
+    name: 'nilfs2',
+    looksLike: (source) =>
+      [1024, (Math.floor(source.size / 4096) - 1) * 4096].some(
+        (at) => at >= 1024 && bytesAt(source, at + 6, 2)?.toString('latin1') === '44',
+      ),
+    load: () => (require('./nilfs2/driver') as typeof import('./nilfs2/driver')).driver,
+  },
+  {
     // Two bytes, which other things may be: the driver looks closer.
     name: 'minix',
     looksLike: (source) => {

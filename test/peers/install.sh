@@ -31,6 +31,8 @@ packages=(
   squashfs-tools squashfs-tools-ng lz4 lzop xz-utils
   # makers of XFS, UFS, btrfs
   xfsprogs makefs btrfs-progs
+  # the maker of NILFS2 (that of MINIX is util-linux')
+  nilfs-tools
 )
 missing=()
 for p in "${packages[@]}"; do

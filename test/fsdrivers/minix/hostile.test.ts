@@ -1,4 +1,6 @@
 /** Samples of fixtures/recipes/minix.sh, and damage. */
+// Compiled before a sample's time begins.
+import '../../../fsdrivers/minix/driver';
 import { walk } from '../../../lib/fs/walk';
 import { type Act, damaged, enter, find, link, malformedSamples, opened, read } from '../suite';
 
