@@ -8,26 +8,28 @@
  * drops its privileges as under a toolstack. Exit status 1 when a target is missed, 2 when a program failed.
  */
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import {
+  bootloader,
+  built,
+  env,
+  fail,
+  here,
+  MIB,
+  machine,
+  markdown,
+  median,
+  NODEGRUB,
+  parseResult,
+  prepare,
+  root,
+  sha256,
+  timed,
+  workFolder,
+} from './common.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = dirname(here);
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '15' },
@@ -38,30 +40,9 @@ const { values: options } = parseArgs({
 });
 const ROUNDS = Number(options.rounds);
 const PYGRUB = '/usr/lib/xen-4.17/bin/pygrub';
-const NODEGRUB = join(root, 'dist', 'nodegrub');
-
-// Both make Node's start slower or different, and no toolstack sets them.
-const env = { ...process.env, LC_ALL: 'C' };
-for (const name of ['NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS', 'NODE_PATH', 'NODE_COMPILE_CACHE'])
-  delete env[name];
-
-function fail(message) {
-  console.error(`bench: ${message}`);
-  process.exit(2);
-}
-
-function built(script) {
-  const run = spawnSync('bash', [join(here, 'disks', script)], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (run.status !== 0) fail(`${script} ended with ${run.status}`);
-  return run.stdout.trim();
-}
 
 // ---- rows
 
-const MIB = 1 << 20;
 const debian = built('debian12.sh');
 const synthetic = built('synthetic.sh');
 const debianFiles = JSON.parse(readFileSync(join(dirname(debian), 'disk.json'), 'utf8'));
@@ -114,54 +95,7 @@ if (ROWS.length === 0) fail(`no such row: ${options.rows}`);
 
 // ---- running
 
-const work = mkdtempSync(join(options.out, 'nodegrub-bench-'));
-process.on('exit', () => rmSync(work, { recursive: true, force: true }));
-process.on('SIGINT', () => process.exit(130));
-process.on('SIGTERM', () => process.exit(143));
-
-function emptied(dir) {
-  rmSync(dir, { recursive: true, force: true });
-  return spawnSync('mkdir', ['-m', '700', dir]);
-}
-
-/** Milliseconds of the commands, one after the other. */
-function timed(commands, what) {
-  const start = process.hrtime.bigint();
-  const runs = commands.map(([file, ...args]) =>
-    spawnSync(file, args, { env, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] }),
-  );
-  const ms = Number(process.hrtime.bigint() - start) / 1e6;
-  for (const run of runs)
-    if (run.error || run.status !== 0)
-      fail(`${what}: status ${run.status ?? run.signal}\n${run.error ?? run.stderr}`);
-  return ms;
-}
-
-const sha256 = (path) => {
-  const hash = createHash('sha256');
-  const fd = openSync(path, 'r');
-  const piece = Buffer.alloc(MIB);
-  for (let left = fstatSync(fd).size; left > 0; ) {
-    const count = readSync(fd, piece);
-    hash.update(piece.subarray(0, count));
-    left -= count;
-  }
-  closeSync(fd);
-  return hash.digest('hex');
-};
-
-/** `simple0` output → { kernel, ramdisk, args } */
-const parseResult = (path) =>
-  Object.fromEntries(
-    readFileSync(path, 'latin1')
-      .split('\0')
-      .filter(Boolean)
-      .map((item) => [item.slice(0, item.indexOf(' ')), item.slice(item.indexOf(' ') + 1)]),
-  );
-
-const bootloader = (program, disk, dir) => [
-  [program, '-q', '--output-format=simple0', `--output=${dir}.result`, `--output-directory=${dir}`, disk],
-];
+const work = workFolder(options.out);
 const grubFile = (row, path) => `(loop0,${row.volume})${path}`;
 
 function toolsOf(row, payload) {
@@ -190,17 +124,6 @@ function toolsOf(row, payload) {
   };
   return tools;
 }
-
-function prepare(dir) {
-  emptied(dir);
-  writeFileSync(`${dir}.result`, '');
-}
-
-const median = (list) => {
-  const sorted = [...list].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
 
 /** Largest resident size of any process of the command, MiB. */
 function peakMemory(commands) {
@@ -340,16 +263,7 @@ function withoutQuiet() {
 
 // ---- the report
 
-const first = (command, ...args) =>
-  spawnSync(command, args, { encoding: 'utf8' }).stdout?.trim().split('\n')[0] ?? '';
-// biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholder
-const version = (name) => first('dpkg-query', '-W', '-f', '${Version}', name);
-const machine = [
-  `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
-  `Linux ${release()}, ${/PRETTY_NAME="(.*)"/.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? ''}`,
-  `Node ${first('node', '--version')}, xen-utils-4.17 ${version('xen-utils-4.17')}, grub-common ${version('grub-common')}`,
-  `output on ${options.out} (${first('stat', '-f', '-c', '%T', options.out)}), ${process.getuid() === 0 ? 'as root' : 'not root'}, ${ROUNDS} rounds, medians`,
-];
+const about = machine(['xen-utils-4.17', 'grub-common'], options.out, ROUNDS);
 const date = new Date().toISOString().slice(0, 10);
 const results = [];
 for (const row of ROWS) {
@@ -399,18 +313,15 @@ const table = [
   ]),
 ];
 const floor = results.map((r) => r.ms['node -e 0']);
-console.log(`Measured ${date}: ${machine.join('; ')}.`);
+console.log(`Measured ${date}: ${about.join('; ')}.`);
 console.log(`Bare Node (\`node -e 0\`) starts in ${n(median(floor))} ms there.\n`);
-for (const [i, cells] of table.entries()) {
-  console.log(`| ${cells.join(' | ')} |`);
-  if (i === 0) console.log(`|${cells.map((_, c) => (c === 0 ? ' --- |' : ' ---: |')).join('')}`);
-}
+console.log(markdown(table));
 console.log(
   `\nWithout \`-q\`, on a guest with \`timeout=0\`: ${n(menu, 1)} ms more (at most 5${menu > 5 ? ': MISSED' : ''}).`,
 );
 if (options.json)
   writeFileSync(
     options.json,
-    `${JSON.stringify({ date, machine, rounds: ROUNDS, results, menu }, null, 2)}\n`,
+    `${JSON.stringify({ date, machine: about, rounds: ROUNDS, results, menu }, null, 2)}\n`,
   );
 process.exitCode = menu > 5 || results.some((r) => r.missed.length > 0) ? 1 : 0;

@@ -62,10 +62,9 @@ export class MinixFileSystem implements FileSystem {
     const { zoneSize } = this.#volume.geometry;
     const { source } = this.#volume;
     let run: { offset: number; at: number; length: number } | undefined;
-    for (const { index, at } of this.#volume.zones(inode)) {
-      if (at === undefined) continue;
+    for (const { index, count, at } of this.#volume.runs(inode)) {
       const offset = index * zoneSize;
-      const length = Math.min(zoneSize, inode.size - offset);
+      const length = Math.min(count * zoneSize, inode.size - offset);
       if (at + length > source.size)
         throw corrupt(`a zone at ${at}, beyond the end (${source.size} bytes)`, `inode ${inode.id}`);
       if (run && run.offset + run.length === offset && run.at + run.length === at) run.length += length;
@@ -77,16 +76,19 @@ export class MinixFileSystem implements FileSystem {
     if (run) yield { kind: 'data', source, ...run };
   }
 
-  /** The bytes of a directory or link, zone by zone. */
+  /** The bytes of a directory or link, piece by piece. */
   *#pieces(inode: MinixInode): Generator<Buffer> {
     const { zoneSize } = this.#volume.geometry;
     const { source, ctx } = this.#volume;
-    for (const { index, at } of this.#volume.zones(inode)) {
-      if (at === undefined) throw corrupt(`a hole in zone ${index}`, `inode ${inode.id}`);
-      const left = Math.min(zoneSize, inode.size - index * zoneSize);
-      for (let done = 0; done < left; done += PIECE)
-        yield readBytes(source, at + done, Math.min(PIECE, left - done), ctx);
+    let next = 0;
+    for (const { index, count, at } of this.#volume.runs(inode)) {
+      if (index !== next) break;
+      next += count;
+      const length = Math.min(count * zoneSize, inode.size - index * zoneSize);
+      for (let done = 0; done < length; done += PIECE)
+        yield readBytes(source, at + done, Math.min(PIECE, length - done), ctx);
     }
+    if (next * zoneSize < inode.size) throw corrupt(`a hole in zone ${next}`, `inode ${inode.id}`);
   }
 
   *#entries(dir: MinixInode): Generator<RawEntry> {

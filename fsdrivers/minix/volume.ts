@@ -1,4 +1,4 @@
-/** The one door to the disk: inodes by number, files' zones in order. */
+/** The one door to the disk: inodes by number, files' zones in order, as runs. */
 import type { Context } from '../../lib/bytes/budget';
 import { corrupt } from '../../lib/bytes/errors';
 import type { FsNode, NodeKind } from '../../lib/fs/types';
@@ -17,7 +17,7 @@ const KINDS: Readonly<Record<number, NodeKind>> = { 4: 'directory', 8: 'file', 1
 const KEPT = 8;
 
 export class MinixVolume {
-  readonly #kept = new Map<number, Buffer>();
+  readonly #kept = new Map<number, Uint32Array>();
 
   constructor(
     readonly source: BlockSource,
@@ -48,19 +48,20 @@ export class MinixVolume {
   }
 
   /**
-   * Places of a file's zones: byte on the disk, undefined for a hole.
+   * Where a file's zones are: runs of them that follow each other on the disk, by the byte at which they begin. What is left
+   * out is a hole.
    * @throws GuestError `corrupt`
    */
-  *zones(inode: MinixInode): Generator<{ index: number; at: number | undefined }> {
+  *runs(inode: MinixInode): Generator<{ index: number; count: number; at: number }> {
     const g = this.geometry;
-    const count = Math.ceil(inode.size / g.zoneSize);
+    const total = Math.ceil(inode.size / g.zoneSize);
     // An indirect block is one block, however large zones are.
     const each = Math.floor(g.blockSize / g.width);
-    for (let index = 0; index < count; ) {
+    for (let index = 0; index < total; ) {
       this.ctx.budget.step();
       if (index < DIRECT) {
-        yield { index, at: this.#place(inode, this.#pointer(inode.pointers, index), index) };
-        index++;
+        yield* this.#runsIn(inode, this.#numbers(inode.pointers, DIRECT), 0, 0, Math.min(DIRECT, total));
+        index = DIRECT;
         continue;
       }
       // Which tree, and where in it.
@@ -74,52 +75,71 @@ export class MinixVolume {
       }
       if (level === g.levels)
         throw corrupt(`zone ${index} is more than a file can have`, `inode ${inode.id}`);
-      let zone = this.#pointer(inode.pointers, DIRECT + level);
+      let zone = this.#numbers(inode.pointers, DIRECT + g.levels)[DIRECT + level]!;
       /** How many zones of the file one pointer stands for. */
       let covers = span / each;
       for (; zone !== 0 && covers > 1; covers /= each) {
-        zone = this.#pointer(this.#indirect(inode, zone), Math.floor(rest / covers));
+        zone = this.#indirect(inode, zone)[Math.floor(rest / covers)]!;
         rest %= covers;
       }
       if (zone === 0) {
         // A hole of a whole tree: passed over at once.
-        yield { index, at: undefined };
         index += covers * each - rest;
         continue;
       }
-      const bytes = this.#indirect(inode, zone);
-      for (; rest < each && index < count; rest++, index++) {
-        this.ctx.budget.step();
-        yield { index, at: this.#place(inode, this.#pointer(bytes, rest), index) };
-      }
+      const count = Math.min(each - rest, total - index);
+      yield* this.#runsIn(inode, this.#indirect(inode, zone), rest, index, count);
+      index += count;
     }
   }
 
-  #pointer(bytes: Buffer, i: number): number {
-    const { structures, width } = this.geometry;
-    return width === 2 ? structures.u16(bytes, i * 2) : structures.u32(bytes, i * 4);
+  /** `count` pointers from `from` on, which stand for the file's zones from `index` on. */
+  *#runsIn(
+    inode: MinixInode,
+    pointers: Uint32Array,
+    from: number,
+    index: number,
+    count: number,
+  ): Generator<{ index: number; count: number; at: number }> {
+    this.ctx.budget.step(count);
+    for (let i = 0; i < count; ) {
+      const zone = pointers[from + i]!;
+      let length = 1;
+      if (zone !== 0) {
+        while (i + length < count && pointers[from + i + length] === zone + length) length++;
+        const at = this.#place(inode, zone, `zone ${index + i}`);
+        this.#place(inode, zone + length - 1, `zone ${index + i + length - 1}`);
+        yield { index: index + i, count: length, at };
+      }
+      i += length;
+    }
   }
 
-  #place(inode: MinixInode, zone: number, index: number): number | undefined {
-    if (zone === 0) return undefined;
-    return this.#checked(inode, zone, `zone ${index}`);
+  #numbers(bytes: Buffer, count: number): Uint32Array {
+    const { structures, width } = this.geometry;
+    const read = width === 2 ? structures.u16 : structures.u32;
+    const numbers = new Uint32Array(count);
+    for (let i = 0; i < count; i++) numbers[i] = read(bytes, i * width);
+    return numbers;
   }
 
   /** The byte at which a zone begins. */
-  #checked(inode: MinixInode, zone: number, what: string): number {
+  #place(inode: MinixInode, zone: number, what: string): number {
     const { firstZone, zones, zoneSize } = this.geometry;
     if (zone < firstZone || zone >= zones)
       throw corrupt(`${what} at ${zone}, data are at ${firstZone} to ${zones - 1}`, `inode ${inode.id}`);
     return zone * zoneSize;
   }
 
-  #indirect(inode: MinixInode, zone: number): Buffer {
+  #indirect(inode: MinixInode, zone: number): Uint32Array {
     const kept = this.#kept.get(zone);
     if (kept) return kept;
-    const at = this.#checked(inode, zone, 'an indirect block');
-    const bytes = readBytes(this.source, at, this.geometry.blockSize, this.ctx);
+    const { blockSize, width } = this.geometry;
+    const at = this.#place(inode, zone, 'an indirect block');
+    const bytes = readBytes(this.source, at, blockSize, this.ctx);
+    const numbers = this.#numbers(bytes, Math.floor(blockSize / width));
     if (this.#kept.size >= KEPT) this.#kept.clear();
-    this.#kept.set(zone, bytes);
-    return bytes;
+    this.#kept.set(zone, numbers);
+    return numbers;
   }
 }

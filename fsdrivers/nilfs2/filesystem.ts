@@ -73,11 +73,12 @@ export class NilfsFileSystem implements FileSystem {
     const { source, ctx } = this.#volume;
     const { blockSize } = this.#volume.geometry;
     let run: { offset: number; at: number; length: number } | undefined;
-    for (const { index, block } of this.#volume.blocks(inode)) {
+    for (const { index, block, count } of this.#volume.runs(inode)) {
       ctx.budget.step();
       const at = this.#volume.byteOf(block, place);
+      this.#volume.byteOf(block + count - 1, place);
       const offset = index * blockSize;
-      const length = Math.min(blockSize, inode.size - offset);
+      const length = Math.min(count * blockSize, inode.size - offset);
       if (run && run.offset + run.length === offset && run.at + run.length === at) run.length += length;
       else {
         if (run) yield { kind: 'data', source, ...run };
@@ -93,11 +94,12 @@ export class NilfsFileSystem implements FileSystem {
     const { source, ctx } = this.#volume;
     const { blockSize } = this.#volume.geometry;
     let next = 0;
-    for (const { index, block } of this.#volume.blocks(inode)) {
+    for (const { index, block, count } of this.#volume.runs(inode)) {
       if (index !== next) break;
-      next++;
-      const length = Math.min(blockSize, inode.size - index * blockSize);
-      yield readBytes(source, this.#volume.byteOf(block, place), length, ctx);
+      for (let i = 0; i < count; i++, next++) {
+        const length = Math.min(blockSize, inode.size - next * blockSize);
+        yield readBytes(source, this.#volume.byteOf(block + i, place), length, ctx);
+      }
     }
     if (next * blockSize < inode.size) throw corrupt(`a hole in block ${next}`, place);
   }

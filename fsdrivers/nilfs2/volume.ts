@@ -45,6 +45,13 @@ interface Node {
   readonly pointersAt: number;
 }
 
+/** `count` blocks from `block` on, which are a file's from `index` on. */
+interface Run {
+  readonly index: number;
+  readonly block: number;
+  readonly count: number;
+}
+
 const KINDS: Readonly<Record<number, NodeKind>> = { 4: 'directory', 8: 'file', 10: 'symlink' };
 /** Bytes of metadata blocks that are kept. */
 const KEPT = 2 * 1024 * 1024;
@@ -112,33 +119,59 @@ export class NilfsVolume {
   }
 
   /**
-   * The real blocks of a file up to its size, in order; what is left out is a hole.
+   * The blocks of a file up to its size, in order, as runs of blocks that follow each other on the disk; what is left out is a
+   * hole.
    * @throws GuestError `corrupt`
    */
-  *blocks(inode: NilfsInode): Generator<{ index: number; block: number }> {
-    const count = Math.ceil(inode.size / this.geometry.blockSize);
-    const newer = [...(this.#salvaged.get(inode.id) ?? [])].sort((a, b) => a[0] - b[0]);
+  *runs(inode: NilfsInode): Generator<Run> {
+    const total = Math.ceil(inode.size / this.geometry.blockSize);
+    const file: Mapped = { bmap: inode.bmap, place: `inode ${inode.id}` };
+    const newer = [...(this.#salvaged.get(inode.id) ?? [])]
+      .filter(([index]) => index < total)
+      .sort((a, b) => a[0] - b[0]);
     let next = 0;
-    const place = `inode ${inode.id}`;
-    const file: Mapped = { bmap: inode.bmap, place };
-    for (const { key, pointer } of this.#pointers(file)) {
-      if (key >= count) break;
-      for (; next < newer.length && newer[next]![0] < key; next++)
-        yield { index: newer[next]![0], block: newer[next]![1] };
-      if (newer[next]?.[0] === key) continue;
-      yield { index: key, block: this.#realBlock(file, pointer) };
+    for (const { key, pointer, count } of this.#pointers(file)) {
+      if (key >= total) break;
+      const end = Math.min(key + count, total);
+      for (let index = key; index < end; ) {
+        for (; index < end && next < newer.length && newer[next]![0] <= index; next++) {
+          yield { index: newer[next]![0], block: newer[next]![1], count: 1 };
+          if (newer[next]![0] === index) index++;
+        }
+        const until = Math.min(end, newer[next]?.[0] ?? end);
+        if (index < until) yield* this.#realRuns(pointer + index - key, index, until - index);
+        index = Math.max(index, until);
+      }
     }
-    for (; next < newer.length && newer[next]![0] < count; next++)
-      yield { index: newer[next]![0], block: newer[next]![1] };
+    for (; next < newer.length; next++) yield { index: newer[next]![0], block: newer[next]![1], count: 1 };
   }
 
-  /** All pointers of a file with their keys, in ascending order. */
-  *#pointers(file: Mapped): Generator<{ key: number; pointer: number }> {
+  /** The blocks that virtual ones from `virtual` on are, the file's from `index` on. */
+  *#realRuns(virtual: number, index: number, count: number): Generator<Run> {
+    const { datEntrySize } = this.geometry;
+    for (let i = 0; i < count; ) {
+      const block = this.#translate(virtual + i);
+      let length = 1;
+      // Entries that follow in the same block of the DAT, as far as their blocks follow too.
+      const { bytes } = this.#datBlock!;
+      let at = this.#entryPlace(virtual + i, datEntrySize).at + datEntrySize;
+      for (; i + length < count && at + datEntrySize <= bytes.length; at += datEntrySize) {
+        if (number64(bytes, at) !== block + length) break;
+        length++;
+      }
+      this.ctx.budget.step(length);
+      yield { index: index + i, block, count: length };
+      i += length;
+    }
+  }
+
+  /** All pointers of a file with their keys, in ascending order; those that follow each other as one. */
+  *#pointers(file: Mapped): Generator<{ key: number; pointer: number; count: number }> {
     const { budget } = this.ctx;
     if (!(file.bmap[0]! & BMAP_LARGE)) {
       for (let key = 0; key < DIRECT_BLOCKS; key++) {
         const pointer = number64(file.bmap, 8 + key * 8);
-        if (pointer !== 0) yield { key, pointer };
+        if (pointer !== 0) yield { key, pointer, count: 1 };
       }
       return;
     }
@@ -152,19 +185,26 @@ export class NilfsVolume {
         path.pop();
         continue;
       }
-      const { node } = here;
-      const pointer = number64(node.bytes, node.pointersAt + here.at * 8);
-      if (node.level > 1) {
-        here.at++;
-        path.push({ node: this.#child(file, node, pointer), at: 0 });
+      const { bytes, level, keysAt, pointersAt } = here.node;
+      const from = here.at++;
+      const pointer = number64(bytes, pointersAt + from * 8);
+      if (level > 1) {
+        path.push({ node: this.#child(file, here.node, pointer), at: 0 });
         continue;
       }
-      const key = number64(node.bytes, node.keysAt + here.at * 8);
+      const key = number64(bytes, keysAt + from * 8);
       // Which also ends a tree that contains itself.
       if (key <= last) throw corrupt(`block ${key} behind block ${last} in the tree`, file.place);
-      here.at++;
-      last = key;
-      yield { key, pointer };
+      while (
+        here.at < here.node.count &&
+        number64(bytes, keysAt + here.at * 8) === key + here.at - from &&
+        number64(bytes, pointersAt + here.at * 8) === pointer + here.at - from
+      )
+        here.at++;
+      const count = here.at - from;
+      budget.step(count);
+      last = key + count - 1;
+      yield { key, pointer, count };
     }
   }
 
