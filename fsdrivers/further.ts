@@ -51,4 +51,9 @@ export const further: readonly Registered[] = [
     },
     load: () => (require('./minix/driver') as typeof import('./minix/driver')).driver,
   },
+  {
+    name: 'erofs',
+    looksLike: (source) => bytesAt(source, 1024, 4)?.readUInt32LE(0) === 0xe0f5e1e2,
+    load: () => (require('./erofs/driver') as typeof import('./erofs/driver')).driver,
+  },
 ];

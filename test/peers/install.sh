@@ -33,6 +33,8 @@ packages=(
   xfsprogs makefs btrfs-progs
   # the maker of NILFS2 (that of MINIX is util-linux')
   nilfs-tools
+  # maker of EROFS
+  erofs-utils
 )
 missing=()
 for p in "${packages[@]}"; do
