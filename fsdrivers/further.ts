@@ -56,4 +56,18 @@ export const further: readonly Registered[] = [
     looksLike: (source) => bytesAt(source, 1024, 4)?.readUInt32LE(0) === 0xe0f5e1e2,
     load: () => (require('./erofs/driver') as typeof import('./erofs/driver')).driver,
   },
+  {
+    // Before ISO 9660, over which a bridge disc has it: as in blkid and in a GRUB with all drivers. Its descriptors are those of a disc.
+    name: 'udf',
+    looksLike: (source) =>
+      [2048, 4096, 8192, 16384, 32768].some((step) => {
+        for (let i = 0; i < 64; i++) {
+          const id = bytesAt(source, 32768 + i * step + 1, 5)?.toString('latin1') ?? '';
+          if (/^NSR0[23]$/.test(id)) return true;
+          if (!/^(BEA01|BOOT2|CD001|CDW02|TEA01)$/.test(id)) return false;
+        }
+        return false;
+      }),
+    load: () => (require('./udf/driver') as typeof import('./udf/driver')).driver,
+  },
 ];

@@ -35,6 +35,8 @@ packages=(
   nilfs-tools
   # maker of EROFS
   erofs-utils
+  # maker of UDF
+  udftools
 )
 missing=()
 for p in "${packages[@]}"; do
