@@ -57,6 +57,14 @@ export const further: readonly Registered[] = [
     load: () => (require('./erofs/driver') as typeof import('./erofs/driver')).driver,
   },
   {
+    // HFS+ and HFSX, or an HFS that has one embedded. Where there is an ISO 9660 too, that is what GRUB takes.
+    name: 'hfsplus',
+    looksLike: (source) =>
+      /^(H\+|HX|BD[\s\S]{122}H[+X])/.test(bytesAt(source, 1024, 126)?.toString('latin1') ?? '') &&
+      bytesAt(source, 32769, 5)?.toString('latin1') !== 'CD001',
+    load: () => (require('./hfsplus/driver') as typeof import('./hfsplus/driver')).driver,
+  },
+  {
     // Before ISO 9660, over which a bridge disc has it: as in blkid and in a GRUB with all drivers. Its descriptors are those of a disc.
     name: 'udf',
     looksLike: (source) =>
