@@ -4,10 +4,13 @@
  * isolinux and a GRUB without UDF read is the other tree: so both are looked at.
  */
 import type { Context } from '../../lib/bytes/budget';
-import { GuestError } from '../../lib/bytes/errors';
+import { GuestError, limit } from '../../lib/bytes/errors';
 import type { ByteString } from '../../lib/bytes/text';
 import type { DirEntry, Extent, FileSystem, FileSystemDriver, FsNode } from '../../lib/fs/types';
 import type { BlockSource } from '../../lib/source/types';
+
+/** Of one directory, held while it is listed. */
+const NAMES_MOST = 200_000;
 
 /** The same name in one or both trees. */
 interface Both extends FsNode {
@@ -55,8 +58,10 @@ export class Bridge implements FileSystem {
     const others = new Map<ByteString, DirEntry | undefined>();
     // Names that match without regard to case are the same ones in another form.
     if (iso && !(udf && this.iso.ignoresCase))
-      for (const entry of this.iso.readdir(iso))
+      for (const entry of this.iso.readdir(iso)) {
+        if (others.size === NAMES_MOST) throw limit(`directory ${dir.id}: more than ${NAMES_MOST} names`);
         others.set(entry.name, entry.kind === 'file' ? undefined : entry);
+      }
     if (udf)
       for (const entry of this.udf.readdir(udf)) {
         const other = others.get(entry.name);

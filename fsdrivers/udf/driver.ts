@@ -5,7 +5,7 @@ import type { BlockSource } from '../../lib/source/types';
 import { Bridge } from './bridge';
 import { readLogicalVolume } from './descriptors';
 import { UdfFileSystem } from './filesystem';
-import { isBridge } from './recognition';
+import { anchors, isBridge } from './recognition';
 import { UdfVolume } from './volume';
 
 /** Universal Disk Format 1.02 to 2.60. */
@@ -13,15 +13,17 @@ export const driver: FileSystemDriver = {
   name: 'udf',
 
   probe(source, ctx) {
+    if (anchors(source, ctx).next().done) return undefined;
     if (isBridge(source, ctx))
       try {
-        return memberOf(udf(source, ctx));
+        // What there is to say is said when it is opened.
+        udf(source, { budget: ctx.budget, warn: () => {} });
       } catch (error) {
         if (!(error instanceof GuestError)) throw error;
         ctx.warn(`the UDF of the disc cannot be read (${error.describe()}), its ISO 9660 is used`);
         return undefined;
       }
-    return memberOf(readLogicalVolume(source, ctx));
+    return { type: 'udf' };
   },
 
   open(members, ctx) {
@@ -36,10 +38,3 @@ function udf(source: BlockSource, ctx: Context): FileSystem | undefined {
   const logical = readLogicalVolume(source, ctx);
   return logical && new UdfFileSystem(new UdfVolume(source, logical, ctx));
 }
-
-const memberOf = (found: { uuid?: string; label?: string } | undefined) =>
-  found && {
-    type: 'udf',
-    ...(found.uuid === undefined ? {} : { uuid: found.uuid }),
-    ...(found.label === undefined ? {} : { label: found.label }),
-  };
