@@ -78,4 +78,12 @@ export const further: readonly Registered[] = [
       }),
     load: () => (require('./udf/driver') as typeof import('./udf/driver')).driver,
   },
+  {
+    name: 'exfat',
+    // The boot sector; or only the one behind it, of 512 to 4,096 bytes, when the first is damaged.
+    looksLike: (source) =>
+      bytesAt(source, 3, 8)?.toString('latin1') === 'EXFAT   ' ||
+      [1024, 2048, 4096, 8192].some((end) => bytesAt(source, end - 4, 4)?.readUInt32LE(0) === 0xaa550000),
+    load: () => (require('./exfat/driver') as typeof import('./exfat/driver')).driver,
+  },
 ];

@@ -37,6 +37,8 @@ packages=(
   erofs-utils
   # maker of UDF
   udftools
+  # exFAT and NTFS, by FUSE
+  exfatprogs exfat-fuse ntfs-3g attr
 )
 missing=()
 for p in "${packages[@]}"; do
