@@ -86,4 +86,9 @@ export const further: readonly Registered[] = [
       [1024, 2048, 4096, 8192].some((end) => bytesAt(source, end - 4, 4)?.readUInt32LE(0) === 0xaa550000),
     load: () => (require('./exfat/driver') as typeof import('./exfat/driver')).driver,
   },
+  {
+    name: 'ntfs',
+    looksLike: (source) => bytesAt(source, 3, 8)?.toString('latin1') === 'NTFS    ',
+    load: () => (require('./ntfs/driver') as typeof import('./ntfs/driver')).driver,
+  },
 ];

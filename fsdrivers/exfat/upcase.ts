@@ -6,7 +6,8 @@ import type { ExfatVolume } from './volume';
 
 /** a to z alone: what every table maps, and all there is without one. */
 export function plainTable(): Uint16Array {
-  const table = Uint16Array.from({ length: 65536 }, (_, i) => i);
+  const table = new Uint16Array(65536);
+  for (let i = 0; i < table.length; i++) table[i] = i;
   for (let i = 0x61; i <= 0x7a; i++) table[i] = i - 0x20;
   return table;
 }

@@ -1,4 +1,6 @@
 /** Samples of fixtures/recipes/exfat.sh, and damage. */
+// Loaded here, not in the time of the first sample.
+import '../../../fsdrivers/exfat/driver';
 import { walk } from '../../../lib/fs/walk';
 import { type Act, damaged, enter, malformedSamples, opened, read } from '../suite';
 
