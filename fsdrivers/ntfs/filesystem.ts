@@ -26,6 +26,8 @@ interface NtfsNode extends FsNode {
 }
 
 const NAME_UNITS = 255;
+/** A path's directories: of each its record, and the runs of its blocks. */
+const KEPT_INDEXES = 8;
 
 export class NtfsFileSystem implements FileSystem {
   readonly type = 'ntfs';
@@ -34,6 +36,7 @@ export class NtfsFileSystem implements FileSystem {
   readonly uuid: string;
   readonly root: NtfsNode;
   readonly #volume: NtfsVolume;
+  readonly #indexes = new Map<number, DirectoryIndex>();
   #label: { readonly text: ByteString | undefined } | undefined;
 
   constructor(volume: NtfsVolume) {
@@ -120,9 +123,15 @@ export class NtfsFileSystem implements FileSystem {
   }
 
   #index(dir: FsNode): DirectoryIndex {
-    const record = this.#record(dir);
-    if (dir.kind !== 'directory') throw corrupt('not a directory', record.place);
-    return new DirectoryIndex(this.#volume, record);
+    const { kind, id } = dir as NtfsNode;
+    if (kind !== 'directory') throw corrupt('not a directory', `MFT record ${id}`);
+    let index = this.#indexes.get(id);
+    if (!index) {
+      index = new DirectoryIndex(this.#volume, this.#record(dir));
+      if (this.#indexes.size >= KEPT_INDEXES) this.#indexes.clear();
+      this.#indexes.set(id, index);
+    }
+    return index;
   }
 
   #reparse(record: MftRecord): Buffer | undefined {

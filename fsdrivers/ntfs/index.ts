@@ -98,7 +98,7 @@ export class DirectoryIndex {
   readonly #blockBytes: number;
   /** Bytes for which a block's number counts. */
   readonly #blockUnit: number;
-  #blocks: { readonly map: RunMap; readonly count: number } | undefined;
+  #blocks: { readonly map: RunMap; readonly size: number } | undefined;
 
   /** @throws GuestError `corrupt` */
   constructor(volume: NtfsVolume, record: MftRecord) {
@@ -135,7 +135,9 @@ export class DirectoryIndex {
     const bitmap = this.#volume.attribute(this.#record, ATTR.bitmap, I30);
     if (!bitmap) return;
     const used = this.#volume.bytes(bitmap, BITMAP_MOST, 'index bitmap');
-    for (let i = 0; i < used.length * 8; i++) {
+    this.#blocks ??= this.#openBlocks();
+    const count = Math.min(used.length * 8, Math.floor(this.#blocks.size / this.#blockBytes));
+    for (let i = 0; i < count; i++) {
       this.#volume.ctx.budget.step();
       if (!(used[i >> 3]! & (1 << (i & 7)))) continue;
       try {
@@ -202,9 +204,9 @@ export class DirectoryIndex {
     return within(this.#record.place, () =>
       within(`index block ${number}`, () => {
         this.#blocks ??= this.#openBlocks();
-        const { map, count } = this.#blocks;
-        if (number * this.#blockUnit + this.#blockBytes > count)
-          throw corrupt(`beyond the ${count} bytes of the index`);
+        const { map, size } = this.#blocks;
+        if (number * this.#blockUnit + this.#blockBytes > size)
+          throw corrupt(`beyond the ${size} bytes of the index`);
         const block = map.read(number * this.#blockUnit, this.#blockBytes);
         putRight(block, 'INDX');
         const { index_block_vcn } = IndexBlock.read(block);
@@ -217,6 +219,6 @@ export class DirectoryIndex {
   #openBlocks() {
     const attribute = this.#volume.attribute(this.#record, ATTR.indexAllocation, I30);
     if (!attribute || attribute.resident) throw corrupt('the index has no blocks');
-    return { map: this.#volume.map(attribute), count: attribute.initialized };
+    return { map: this.#volume.map(attribute), size: attribute.initialized };
   }
 }
