@@ -84,10 +84,10 @@ export class UfsFileSystem implements FileSystem {
     const { blockSize } = this.#volume.geometry;
     const { source } = this.#volume;
     let run: { offset: number; at: number; length: number } | undefined;
-    for (const { block, at } of this.#volume.blocks(inode)) {
+    for (const { block, count, at } of this.#volume.blocks(inode)) {
       if (at === undefined) continue;
       const offset = block * blockSize;
-      const length = Math.min(blockSize, inode.size - offset);
+      const length = Math.min(count * blockSize, inode.size - offset);
       if (at + length > source.size)
         throw corrupt(`a block at ${at}, beyond the end (${source.size} bytes)`, `inode ${inode.id}`);
       if (run && run.offset + run.length === offset && run.at + run.length === at) run.length += length;
@@ -99,17 +99,15 @@ export class UfsFileSystem implements FileSystem {
     if (run) yield { kind: 'data', source, ...run };
   }
 
-  /** The bytes of a directory or link, block by block. */
+  /** The bytes of a directory or link, piece by piece. */
   *#pieces(inode: UfsInode): Generator<Buffer> {
     const { blockSize } = this.#volume.geometry;
     const { source, ctx } = this.#volume;
-    for (const { block, at } of this.#volume.blocks(inode)) {
-      const left = inode.size - block * blockSize;
-      for (let done = 0; done < Math.min(blockSize, left); done += PIECE) {
-        const length = Math.min(PIECE, blockSize - done, left - done);
-        if (at === undefined) throw corrupt(`a hole in block ${block}`, `inode ${inode.id}`);
-        yield readBytes(source, at + done, length, ctx);
-      }
+    for (const { block, count, at } of this.#volume.blocks(inode)) {
+      if (at === undefined) throw corrupt(`a hole in block ${block}`, `inode ${inode.id}`);
+      const length = Math.min(count * blockSize, inode.size - block * blockSize);
+      for (let done = 0; done < length; done += PIECE)
+        yield readBytes(source, at + done, Math.min(PIECE, length - done), ctx);
     }
   }
 

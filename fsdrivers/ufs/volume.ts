@@ -65,19 +65,20 @@ export class UfsVolume {
   }
 
   /**
-   * Places of a file's blocks from block `from` on: byte on the disk, undefined for a hole.
+   * Places of a file's blocks from block `from` on, as runs that follow each other: byte on the disk, undefined for a hole.
    * @throws GuestError `corrupt`
    */
-  *blocks(inode: UfsInode, from = 0): Generator<{ block: number; at: number | undefined }> {
+  *blocks(inode: UfsInode, from = 0): Generator<{ block: number; count: number; at: number | undefined }> {
     const g = this.geometry;
-    const count = Math.ceil(inode.size / g.blockSize);
+    const total = Math.ceil(inode.size / g.blockSize);
+    const fragments = g.blockSize / g.fragmentSize;
     const width = g.version === 1 ? 4 : 8;
     const pointer = (bytes: Buffer, i: number): number =>
       width === 4 ? g.structures.u32(bytes, i * 4) : g.structures.u64(bytes, i * 8);
-    for (let block = from; block < count; ) {
+    for (let block = from; block < total; ) {
       this.ctx.budget.step();
       if (block < DIRECT) {
-        yield { block, at: this.#place(inode, pointer(inode.pointers, block), block) };
+        yield { block, count: 1, at: this.#place(inode, pointer(inode.pointers, block), block) };
         block++;
         continue;
       }
@@ -106,14 +107,22 @@ export class UfsVolume {
       }
       if (fragment === 0 || !bytes) {
         // A hole of a whole tree: passed over at once.
-        const skipped = Math.min(count - block, each * g.pointers - rest);
-        yield { block, at: undefined };
-        block += skipped;
+        const count = Math.min(total - block, each * g.pointers - rest);
+        yield { block, count, at: undefined };
+        block += count;
         continue;
       }
-      for (; rest < g.pointers && block < count; rest++, block++) {
-        this.ctx.budget.step();
-        yield { block, at: this.#place(inode, pointer(bytes, rest), block) };
+      for (const end = Math.min(g.pointers, rest + total - block); rest < end; ) {
+        const first = pointer(bytes, rest);
+        let count = 1;
+        if (first !== 0)
+          while (rest + count < end && pointer(bytes, rest + count) === first + count * fragments) count++;
+        this.ctx.budget.step(count);
+        const at = this.#place(inode, first, block);
+        if (count > 1) this.#place(inode, first + (count - 1) * fragments, block + count - 1);
+        yield { block, count, at };
+        rest += count;
+        block += count;
       }
     }
   }
