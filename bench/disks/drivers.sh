@@ -2,7 +2,7 @@
 # The disks of the drivers' benchmark, a filesystem each without a partition table, made by its own tools.
 #
 #   drivers.sh NAME     builds it when it is not in the cache, prints its path
-#   drivers.sh --list   prints the names
+#   drivers.sh --tree   prints the folder of the files
 #
 # Each NAME is a function of that name below: `$1` is the image to make, `$tree` the files. A further driver is a further
 # function (and a line in bench/drivers.mjs).
@@ -43,7 +43,9 @@ for n in range(int(sys.argv[2])): os.close(os.open("%s/boot/config-6.1.0-%06d-am
 
 # ---- the filesystems
 ext4() { truncate -s 200M "$1"; mke2fs -q -F -t ext4 -d "$tree" "$1"; }
-vfat() { truncate -s 200M "$1"; mkfs.vfat -F 32 "$1" >/dev/null; mcopy -s -i "$1" "$tree/boot" ::/; }
+# mkfs.vfat takes clusters of 4 KiB on a disk of this size, as on an ESP of 512 MiB, and of 512 bytes on one of 200 MiB.
+vfat() { truncate -s 512M "$1"; mkfs.vfat -F 32 "$1" >/dev/null; mcopy -s -i "$1" "$tree/boot" ::/; }
+vfat-512() { truncate -s 200M "$1"; mkfs.vfat -F 32 "$1" >/dev/null; mcopy -s -i "$1" "$tree/boot" ::/; }
 iso9660() { xorriso -as mkisofs -quiet -R -o "$1" "$tree" 2>/dev/null; }
 xfs() {
   truncate -s 400M "$1"
@@ -118,7 +120,6 @@ frag-ext4() { truncate -s 380M "$1"; mke2fs -q -F -t ext4 -m 0 "$1"; fragmented 
 frag-xfs() { truncate -s 400M "$1"; mkfs.xfs -q -f "$1"; fragmented "$1" shuffled; }
 frag-btrfs() { truncate -s 400M "$1"; mkfs.btrfs -q -f -m single "$1" >/dev/null; fragmented "$1" shuffled; }
 
-[ "${1:-}" != --list ] || { declare -F | sed -n 's/^declare -f //p' | grep -vE '^(configuration|files|names|pieces|fragmented|in_linux)$'; exit; }
 [ "$(id -u)" = 0 ] || { echo 'drivers.sh: needs root' >&2; exit 77; }
 name=$1
 mkdir -p "$cache"; exec 9>"$cache/lock"; flock 9
@@ -128,21 +129,21 @@ kept() { # PATH: older ones of the same name go
   rm -rf "${1%-*}"-????????????* && false
 }
 tree=$cache/tree-$(key files configuration)
+made_tree() { kept "$tree" || { rm -rf "$cache/making"; mkdir "$cache/making"; files "$cache/making/tree"; mv "$cache/making/tree" "$tree"; }; }
 case $name in
+  --tree) made_tree; echo "$tree"; exit ;;
   frag-*) image=$cache/$name-$(key "$name" configuration pieces fragmented).img ;;
   names-*) of=${name#names-}; count=${of##*-}; of=${of%-*}; image=$cache/$name-$(key "$of" names configuration).img ;;
   *) image=$cache/$name-$(key "$name" files configuration).img ;;
 esac
 if ! kept "$image"; then
   echo "drivers.sh: makes $name" >&2
+  case $name in frag-* | names-*) ;; *) made_tree ;; esac
   rm -rf "$cache/making"; mkdir "$cache/making"
   case $name in
     frag-*) "$name" "$cache/making/image" ;;
     names-*) tree=$cache/making/tree; names "$tree" "$count"; "$of" "$cache/making/image" ;;
-    *)
-      kept "$tree" || { files "$cache/making/tree"; mv "$cache/making/tree" "$tree"; }
-      "$name" "$cache/making/image"
-      ;;
+    *) "$name" "$cache/making/image" ;;
   esac
   mv "$cache/making/image" "$image"; rm -rf "$cache/making"
 fi
