@@ -91,4 +91,9 @@ export const further: readonly Registered[] = [
     looksLike: (source) => bytesAt(source, 3, 8)?.toString('latin1') === 'NTFS    ',
     load: () => (require('./ntfs/driver') as typeof import('./ntfs/driver')).driver,
   },
+  {
+    name: 'romfs',
+    looksLike: (source) => bytesAt(source, 0, 8)?.toString('latin1') === '-rom1fs-',
+    load: () => (require('./romfs/driver') as typeof import('./romfs/driver')).driver,
+  },
 ];

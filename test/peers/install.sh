@@ -39,6 +39,8 @@ packages=(
   udftools
   # exFAT and NTFS, by FUSE
   exfatprogs exfat-fuse ntfs-3g attr
+  # makers of romfs and of cramfs in the other byte order, GRUB images with an archive in them
+  genromfs cramfsswap grub-xen-bin
 )
 missing=()
 for p in "${packages[@]}"; do
