@@ -96,4 +96,13 @@ export const further: readonly Registered[] = [
     looksLike: (source) => bytesAt(source, 0, 8)?.toString('latin1') === '-rom1fs-',
     load: () => (require('./romfs/driver') as typeof import('./romfs/driver')).driver,
   },
+  {
+    // At the start or behind a boot sector; either byte order.
+    name: 'cramfs',
+    looksLike: (source) =>
+      [0, 512].some((at) =>
+        /^(\x45\x3d\xcd\x28|\x28\xcd\x3d\x45)$/.test(bytesAt(source, at, 4)?.toString('latin1') ?? ''),
+      ),
+    load: () => (require('./cramfs/driver') as typeof import('./cramfs/driver')).driver,
+  },
 ];
