@@ -105,4 +105,11 @@ export const further: readonly Registered[] = [
       ),
     load: () => (require('./cramfs/driver') as typeof import('./cramfs/driver')).driver,
   },
+  {
+    // newc, crc, odc, and 16 bits of the old binary ones: the driver asks for a whole header that makes sense.
+    name: 'cpio',
+    looksLike: (source) =>
+      /^(07070[127]|\xc7\x71|\x71\xc7)/.test(bytesAt(source, 0, 6)?.toString('latin1') ?? ''),
+    load: () => (require('./cpio/driver') as typeof import('./cpio/driver')).driver,
+  },
 ];
