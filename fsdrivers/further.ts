@@ -112,4 +112,10 @@ export const further: readonly Registered[] = [
       /^(07070[127]|\xc7\x71|\x71\xc7)/.test(bytesAt(source, 0, 6)?.toString('latin1') ?? ''),
     load: () => (require('./cpio/driver') as typeof import('./cpio/driver')).driver,
   },
+  {
+    // The oldest have no magic number: something where the checksum is. The driver wants it to be right.
+    name: 'tar',
+    looksLike: (source) => /^[ \0]*[0-7]+[ \0]?/.test(bytesAt(source, 148, 8)?.toString('latin1') ?? ''),
+    load: () => (require('./tar/driver') as typeof import('./tar/driver')).driver,
+  },
 ];
