@@ -37,7 +37,9 @@ export class TarArchive implements Archive {
         return;
       }
     }
-    if (at + BLOCK > this.source.size) this.ctx.warn('tar: the archive ends without a block of zeros');
+    // Beyond it, `#next` has said so.
+    if (at <= this.source.size && at + BLOCK > this.source.size)
+      this.ctx.warn('tar: the archive ends without a block of zeros');
   }
 
   node(place: number): MemberNode {
@@ -111,7 +113,7 @@ export class TarArchive implements Archive {
     for (;;) {
       this.ctx.budget.step();
       const offset = numbers.next().value as number | undefined;
-      if (offset === undefined) return;
+      if (offset === undefined) break;
       const length = numbers.next().value as number | undefined;
       if (length === undefined) throw corrupt('a map that ends with an offset', where);
       if (offset < reached || offset + length > size)
@@ -124,6 +126,8 @@ export class TarArchive implements Archive {
       at += length;
       reached = offset + length;
     }
+    // Zeros in place of what the map does not name would be another file.
+    if (at !== end) throw corrupt(`pieces of ${at - dataAt} of the ${stored} bytes in the archive`, where);
   }
 
   /** Offset and length in turn. */

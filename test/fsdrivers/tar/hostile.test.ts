@@ -36,6 +36,7 @@ malformedSamples('tar', {
   'corrupt-map-overlap': [sparse, /a piece of 100 bytes at 1050 of a file of 5000, after 1100/],
   'corrupt-map-beyond-the-file': [sparse, /a piece of 100 bytes at 4950 of a file of 5000/],
   'corrupt-map-beyond-the-data': [sparse, /pieces of more than the 200 bytes/],
+  'corrupt-map-of-less': [sparse, /pieces of 199 of the 200 bytes/],
   'warned-map-without-end': [names, /member at 1024: .*beyond the end/, first],
   'corrupt-map-of-an-odd-count': [sparse, /a map that ends with an offset/],
   'warned-map-number': [names, /GNU\.sparse\.map is not a number/, first],
