@@ -4,10 +4,11 @@ import { corrupt, GuestError, limit, within } from '../../lib/bytes/errors';
 import { LIMITS } from '../../lib/bytes/limits';
 import { type ByteString, fromBytes, printable } from '../../lib/bytes/text';
 import { type Archive, type Member, type MemberNode, Window } from '../../lib/fs/archive';
+import { NameTable, NONE } from '../../lib/fs/name-table';
 import type { Extent } from '../../lib/fs/types';
 import { type BlockSource, readBytes, readOnce } from '../../lib/source/types';
 import { type Format, formatAt, type Header, kindOf, readHeader } from './header';
-import { TRAILER, ZEROS_MOST } from './layout';
+import { LINKED_MOST, TRAILER, ZEROS_MOST } from './layout';
 
 const GRUB_NAMES: Readonly<Record<Format, string>> = {
   newc: 'newc',
@@ -22,8 +23,10 @@ const PIECE_OF_ZEROS = 4096;
 
 /** Members of one archive that are the same file, of which one has the bytes. */
 interface Linked {
-  data: number | undefined;
-  readonly empty: number[];
+  /** By identity: the place of the one with bytes. */
+  readonly files: NameTable;
+  /** Those without, and what they are in `files`. */
+  readonly empty: { readonly place: number; readonly file: number }[];
 }
 
 export class CpioArchive implements Archive {
@@ -32,6 +35,7 @@ export class CpioArchive implements Archive {
   readonly #window: Window;
   /** Members without bytes that are hard links → the member that has them. */
   readonly #data = new Map<number, number>();
+  #linked = 0;
   #zerosLeft = ZEROS_MOST;
   /** Members whose sum has been looked at. */
   readonly #summed = new Set<number>();
@@ -46,7 +50,7 @@ export class CpioArchive implements Archive {
   }
 
   *members(): Generator<Member> {
-    let linked = new Map<string, Linked>();
+    let linked = this.#none();
     let at = 0;
     /** Ended by a trailer, or not begun. */
     let complete = true;
@@ -62,7 +66,7 @@ export class CpioArchive implements Archive {
       if (!header) break;
       if (header.name === TRAILER) {
         this.#join(linked);
-        linked = new Map();
+        linked = this.#none();
         complete = true;
       } else {
         complete = false;
@@ -72,7 +76,7 @@ export class CpioArchive implements Archive {
         else yield { path: header.name, kind, place: at };
         // The other formats store the bytes with each, and cut off numbers of inodes.
         if (kind === 'file' && header.links > 1 && GRUB_NAMES[format] === 'newc')
-          remember(linked, header, at);
+          this.#remember(linked, header, at);
         if (header.dataAt + header.size > this.source.size) {
           this.ctx.warn(`cpio: ${this.#beyond(header, at)}, and the archive ends there`);
           break;
@@ -149,9 +153,22 @@ export class CpioArchive implements Archive {
     return undefined;
   }
 
-  #join(linked: ReadonlyMap<string, Linked>): void {
-    for (const { data, empty } of linked.values())
-      if (data !== undefined) for (const place of empty) this.#data.set(place, data);
+  #none(): Linked {
+    return { files: new NameTable(this.ctx), empty: [] };
+  }
+
+  #remember({ files, empty }: Linked, { identity, size }: Header, place: number): void {
+    if (++this.#linked > LINKED_MOST) throw limit(`more than ${LINKED_MOST} hard links`);
+    const file = files.add(0, identity);
+    if (size > 0) files.set(file, 'file', place);
+    else empty.push({ place, file });
+  }
+
+  #join({ files, empty }: Linked): void {
+    for (const { place, file } of empty) {
+      const data = files.place(file);
+      if (data !== NONE) this.#data.set(place, data);
+    }
   }
 
   #verify({ name, size, dataAt }: Header, place: number, wanted: number): void {
@@ -171,14 +188,4 @@ export class CpioArchive implements Archive {
         `cpio: ${printable(name ?? '')}: the sum of its bytes is 0x${(sum >>> 0).toString(16)}, not 0x${wanted.toString(16)}`,
       );
   }
-}
-
-function remember(linked: Map<string, Linked>, { identity, size }: Header, at: number): void {
-  let group = linked.get(identity);
-  if (!group) {
-    group = { data: undefined, empty: [] };
-    linked.set(identity, group);
-  }
-  if (size > 0) group.data = at;
-  else group.empty.push(at);
 }

@@ -91,3 +91,5 @@ export const S_IF = {
 export const NAME_MOST = 4096;
 /** Zeros between all archives and behind the last one: makers pad to 512 bytes or to pages, some to megabytes. */
 export const ZEROS_MOST = 16 * 1024 * 1024;
+/** Members with more than one name whose numbers of inodes are kept. */
+export const LINKED_MOST = 100_000;

@@ -14,6 +14,8 @@ import type { DirEntry, Extent, FileSystem, FsNode, NodeKind } from './types';
 const TOLD = 8;
 /** Those of one path too, which take no name of their own. */
 const MEMBERS_MOST = 2_000_000;
+/** Symbolic links that the paths of all members lead through; each is read for it. */
+const LINKS_MOST = 500_000;
 const WINDOW = 8192;
 
 export interface Member {
@@ -58,6 +60,7 @@ export class ArchiveFileSystem implements FileSystem {
   readonly #ctx: Context;
   #made: NameTable | GuestError | undefined;
   #leftOut = 0;
+  #linksLeft = LINKS_MOST;
 
   constructor(archive: Archive, ctx: Context) {
     this.#archive = archive;
@@ -179,6 +182,7 @@ export class ArchiveFileSystem implements FileSystem {
       const kind = names.kind(next);
       if (kind === 'symlink') {
         if (++links > LIMITS.symlinks) return NONE;
+        if (--this.#linksLeft < 0) throw limit(`paths lead through more than ${LINKS_MOST} symbolic links`);
         const target = this.#target(names.place(next));
         if (target === '') return NONE;
         if (target.startsWith('/')) here = 0;

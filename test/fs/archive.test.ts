@@ -6,11 +6,18 @@ import { MemorySource } from '../../lib/source/types';
 import { context, type TestContext } from '../support';
 
 /** Members by their places; the target of a link is its text. */
-function archive(members: readonly (Omit<Member, 'place'> & { to?: string })[], ctx: TestContext) {
+function archive(
+  members: readonly (Omit<Member, 'place'> & { to?: string })[],
+  ctx: TestContext,
+  asked: () => void = () => {},
+) {
   const format: Archive = {
     type: 'test',
     grubName: 'test',
-    members: () => members.map((member, place) => ({ ...member, place })),
+    members: () => {
+      asked();
+      return members.map((member, place) => ({ ...member, place }));
+    },
     node: (place) => ({ kind: members[place]!.kind, size: place, id: `member ${place}`, place }),
     target: (place) => members[place]!.to ?? '',
     extents: () => [],
@@ -90,6 +97,21 @@ t.test('through links', async (t) => {
   t.equal(walk(fs, '/hard').id, walk(fs, '/lib/a').id);
   t.equal(walk(fs, '/harder').id, walk(fs, '/lib/a').id);
   t.same(ctx.warnings, ['test: empty/d is left out: what it would lie in is not a directory']);
+});
+
+t.test('paths through too many links: the same answer to each question', async (t) => {
+  const ctx = context();
+  const chain = Array.from({ length: 39 }, (_, i) => link(`l${i}`, `l${i + 1}`));
+  let asked = 0;
+  const fs = archive(
+    [...chain, ...Array.from({ length: 13_000 }, (_, i) => file(`l0/${i}`))],
+    ctx,
+    () => asked++,
+  );
+  const limit = { code: 'limit', message: 'paths lead through more than 500000 symbolic links' };
+  t.throws(() => walk(fs, '/x'), limit);
+  t.throws(() => [...fs.readdir(fs.root)], limit);
+  t.equal(asked, 1);
 });
 
 t.test('100,000 members', async (t) => {
