@@ -118,4 +118,9 @@ export const further: readonly Registered[] = [
     looksLike: (source) => /^[ \0]*[0-7]+[ \0]?/.test(bytesAt(source, 148, 8)?.toString('latin1') ?? ''),
     load: () => (require('./tar/driver') as typeof import('./tar/driver')).driver,
   },
+  {
+    name: 'f2fs',
+    looksLike: (source) => [1024, 5120].some((at) => bytesAt(source, at, 4)?.readUInt32LE(0) === 0xf2f52010),
+    load: () => (require('./f2fs/driver') as typeof import('./f2fs/driver')).driver,
+  },
 ];

@@ -41,6 +41,8 @@ packages=(
   exfatprogs exfat-fuse ntfs-3g attr
   # makers of romfs and of cramfs in the other byte order, GRUB images with an archive in them
   genromfs cramfsswap grub-xen-bin
+  # maker of f2fs
+  f2fs-tools
 )
 missing=()
 for p in "${packages[@]}"; do
