@@ -135,11 +135,23 @@ function patchesOf(driver: string): Record<string, Patch> {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
 }
 
+/** The image that was unpacked last: most samples follow one of the same image, and the largest have 50 MB. */
+let unpacked: { readonly name: string; readonly bytes: Buffer } | undefined;
+
+/** The disk as the patch makes it, until the next call. */
 function patched(patch: Patch): MemorySource {
-  const bytes = image(`${patch.image}.img`);
-  for (const [at, hex] of patch.changes) bytes.write(hex, at, 'hex');
+  if (unpacked?.name !== patch.image) unpacked = { name: patch.image, bytes: image(`${patch.image}.img`) };
+  const { bytes } = unpacked;
+  for (const { at, before } of undo.splice(0)) bytes.set(before, at);
+  for (const [at, hex] of patch.changes) {
+    undo.unshift({ at, before: Buffer.from(bytes.subarray(at, at + hex.length / 2)) });
+    bytes.write(hex, at, 'hex');
+  }
   return new MemorySource(bytes.subarray(0, patch.size));
 }
+
+/** What the last patch changed, the last change first. */
+const undo: { readonly at: number; readonly before: Buffer }[] = [];
 
 /** Everything there is, a few levels deep, within the budget. */
 export function useAll(fs: FileSystem, dir: FsNode, ctx: TestContext, depth: number): void {
