@@ -23,6 +23,13 @@ export const further: readonly Registered[] = [
     load: () => (require('./squashfs/driver') as typeof import('./squashfs/driver')).driver,
   },
   {
+    // The secondary superblock stands where nothing else puts these letters.
+    name: 'jfs',
+    looksLike: (source) =>
+      [0x8000, 0xf000].some((at) => bytesAt(source, at, 4)?.toString('latin1') === 'JFS1'),
+    load: () => (require('./jfs/driver') as typeof import('./jfs/driver')).driver,
+  },
+  {
     // UFS2, UFS1, on a floppy disk, behind a large boot program; either byte order.
     name: 'ufs',
     looksLike: (source) =>

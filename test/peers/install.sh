@@ -43,6 +43,8 @@ packages=(
   genromfs cramfsswap grub-xen-bin
   # maker of f2fs
   f2fs-tools
+  # JFS and ReiserFS; the machine that runs Debian's own kernel (debian-linux.sh)
+  jfsutils reiserfsprogs busybox-static perl-base
 )
 missing=()
 for p in "${packages[@]}"; do
