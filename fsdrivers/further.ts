@@ -30,6 +30,14 @@ export const further: readonly Registered[] = [
     load: () => (require('./jfs/driver') as typeof import('./jfs/driver')).driver,
   },
   {
+    name: 'reiserfs',
+    looksLike: (source) =>
+      [65536, 8192].some((at) =>
+        /^ReIsEr(Fs|2Fs|3Fs)/.test(bytesAt(source, at + 52, 10)?.toString('latin1') ?? ''),
+      ),
+    load: () => (require('./reiserfs/driver') as typeof import('./reiserfs/driver')).driver,
+  },
+  {
     // UFS2, UFS1, on a floppy disk, behind a large boot program; either byte order.
     name: 'ufs',
     looksLike: (source) =>
