@@ -11,7 +11,8 @@ export PATH=$PATH:/usr/sbin:/sbin
 cache=${DEBIAN_CACHE:-/var/cache/nodegrub/debian-linux}
 mkdir -p "$cache"
 exec 4>"$cache/lock"; flock 4
-package=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*-amd64\).*/\1/p;T;q')
+newest() { apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*-amd64\).*/\1/p;T;q' || :; }
+package=$(newest); [ -n "$package" ] || { apt-get -qq update >&2; package=$(newest); }
 [ -n "$package" ] || { echo 'debian-linux.sh: apt knows no linux-image-amd64 (apt-get update)' >&2; exit 127; }
 version=${package#linux-image-}
 if [ ! -e "$cache/$version/done" ]; then

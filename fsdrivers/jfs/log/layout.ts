@@ -71,6 +71,9 @@ export const REDO = {
 /** Bytes of data that a record can have. */
 export const DATA_MOST = 2 * LOGPSIZE;
 
+/** The kernel keeps sync points within a quarter of the log, which mkfs makes of 32 MiB at most where not told otherwise. */
+export const REPLAY_MOST = 32 * 1024 * 1024;
+
 /** Slots by which inodes are logged, and where in an inode the roots of its trees are. */
 export const INODE_SLOT = 128;
 export const BTROOT_AT = 224;

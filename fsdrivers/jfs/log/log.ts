@@ -2,7 +2,16 @@
 import type { Context } from '../../../lib/bytes/budget';
 import { corrupt } from '../../../lib/bytes/errors';
 import { type BlockSource, readBytes } from '../../../lib/source/types';
-import { DATA_MOST, LOG_DATA_END, LOGHDRSIZE, LOGPSIZE, LOGSTART_B, LogPage, Lrd } from './layout';
+import {
+  DATA_MOST,
+  LOG_DATA_END,
+  LOGHDRSIZE,
+  LOGPSIZE,
+  LOGSTART_B,
+  LogPage,
+  Lrd,
+  REPLAY_MOST,
+} from './layout';
 
 export interface LogRecord {
   /** Where it ends, as the log counts: what sync points name. */
@@ -30,7 +39,7 @@ export class Log {
    */
   *records(): Generator<LogRecord> {
     let address = this.#end();
-    let left = (this.size - LOGSTART_B) * (LOG_DATA_END - LOGHDRSIZE);
+    let left = Math.min(REPLAY_MOST, (this.size - LOGSTART_B) * (LOG_DATA_END - LOGHDRSIZE));
     for (;;) {
       this.ctx.budget.step();
       const here = address;
@@ -41,7 +50,7 @@ export class Log {
       const words = (lrd.length + 3) & ~3;
       const [data, next] = this.#take(before, words);
       left -= Lrd.size + words;
-      if (left < 0) throw corrupt('no sync point');
+      if (left < 0) throw corrupt(`no sync point within ${REPLAY_MOST} bytes of the log`);
       address = next;
       yield { address: here, lrd, data: data.subarray(0, lrd.length) };
     }
