@@ -138,4 +138,19 @@ export const further: readonly Registered[] = [
     looksLike: (source) => [1024, 5120].some((at) => bytesAt(source, at, 4)?.readUInt32LE(0) === 0xf2f52010),
     load: () => (require('./f2fs/driver') as typeof import('./f2fs/driver')).driver,
   },
+  {
+    // The magic number of the checksum at the end of one of the four labels, in either byte order.
+    name: 'zfs',
+    looksLike: (source) => {
+      const end = Math.floor(source.size / 262144) * 262144;
+      return [0, 262144, end - 524288, end - 262144].some(
+        (at) =>
+          at >= 0 &&
+          /^(\x11\x7a\x0c\xb1\x7a\xda\x10\x02|\x02\x10\xda\x7a\xb1\x0c\x7a\x11)$/.test(
+            bytesAt(source, at + 131032, 8)?.toString('latin1') ?? '',
+          ),
+      );
+    },
+    load: () => (require('./zfs/driver') as typeof import('./zfs/driver')).driver,
+  },
 ];
