@@ -16,6 +16,9 @@ import {
 } from './layout';
 import type { Pool } from './pool';
 
+/** Blocks of dnodes that an object set keeps, of 16 KiB each. */
+const KEPT = 64;
+
 export class Dnode {
   readonly type: number;
   readonly bonusType: number;
@@ -27,6 +30,8 @@ export class Dnode {
   readonly #levels: number;
   readonly #pointers: number;
   readonly #shift: number;
+  /** The indirect block that the last pointer was found in: the next one's, too, most of the time. */
+  #last: { group: number; block: Block } | undefined;
 
   constructor(
     readonly pool: Pool,
@@ -72,17 +77,25 @@ export class Dnode {
   /** undefined: a hole, or beyond the end. */
   pointer(id: number): BlockPointer | undefined {
     if (id > this.lastBlock) return undefined;
+    const top = this.#levels - 1;
     let block: Block = { bytes: this.raw.bytes.subarray(DNODE_CORE), big: this.raw.big };
     let entries = this.#pointers;
-    for (let level = this.#levels - 1; ; level--) {
+    let level = top;
+    const group = Math.floor(id / 2 ** this.#shift);
+    if (this.#last?.group === group && top > 0) {
+      block = this.#last.block;
+      entries = block.bytes.length / BLKPTR_SIZE;
+      level = 0;
+    }
+    for (; ; level--) {
       const index =
-        Math.floor(id / 2 ** (this.#shift * level)) %
-        (level === this.#levels - 1 ? Infinity : 2 ** this.#shift);
+        Math.floor(id / 2 ** (this.#shift * level)) % (level === top ? Infinity : 2 ** this.#shift);
       if (index >= entries) return undefined;
       const pointer = this.#checked(blockPointer(block, index * BLKPTR_SIZE), level);
       if (!pointer || level === 0) return pointer;
       block = this.pool.kept(pointer);
       entries = block.bytes.length / BLKPTR_SIZE;
+      if (level === 1) this.#last = { group, block };
     }
   }
 
@@ -146,6 +159,8 @@ export class Dnode {
 export class Objset {
   readonly type: number;
   readonly #objects: Dnode;
+  /** Blocks of dnodes by number. */
+  readonly #kept = new Map<number, Block>();
 
   constructor(
     readonly pool: Pool,
@@ -163,7 +178,12 @@ export class Objset {
     return within(`object ${number}`, () => {
       const at = number * DNODE_SIZE;
       const id = Math.floor(at / this.#objects.blockSize);
-      const block = this.#objects.block(id);
+      let block = this.#kept.get(id);
+      if (!block) {
+        block = this.#objects.block(id);
+        if (this.#kept.size >= KEPT) this.#kept.clear();
+        this.#kept.set(id, block);
+      }
       return new Dnode(this.pool, {
         bytes: block.bytes.subarray(at - id * this.#objects.blockSize),
         big: block.big,

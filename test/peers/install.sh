@@ -45,6 +45,8 @@ packages=(
   f2fs-tools
   # JFS and ReiserFS; the machine that runs Debian's own kernel (debian-linux.sh)
   jfsutils reiserfsprogs busybox-static perl-base
+  # ZFS before feature flags; openzfs.sh fetches the newer one, and makes its maker
+  zfs-fuse gcc
 )
 missing=()
 for p in "${packages[@]}"; do
