@@ -51,15 +51,14 @@ class Registry {
     return layout;
   }
 
-  /** Where each attribute is. `wanted` names those that are kept. */
+  /** Where each attribute is. */
   places(block: Block, into: Map<ByteString, Block>): void {
-    const { bytes, big } = block;
+    const { bytes } = block;
     if (bytes.length < 8) throw corrupt(`attributes in ${bytes.length} bytes`);
     // Attributes are in the order of bytes of who wrote them, which the dnode's need not be.
     const order =
       bytes.readUInt32LE(0) === SA_MAGIC ? false : bytes.readUInt32BE(0) === SA_MAGIC ? true : undefined;
-    if (order === undefined)
-      throw corrupt(`attributes begin with 0x${bytes.toString('hex', 0, 4)}${big ? '' : ''}`);
+    if (order === undefined) throw corrupt(`attributes begin with 0x${bytes.toString('hex', 0, 4)}`);
     const { SaHeader, u16 } = this.#objset.pool.of(order);
     const info = SaHeader.read(bytes).sa_layout_info;
     const header = (info >>> 10) * 8;

@@ -62,10 +62,20 @@ export class ZfsFileSystem implements FileSystem {
     if (!files) return;
     files.prefix = '';
     if (files.ignoresCase) this.ignoresCase = true;
-    // Only a kernel of Solaris is told.
-    if (files.lookup(files.root, 'platform')?.kind === 'directory') {
+    if (this.#holdsSolaris(files)) {
       const { physicalPath: path } = state;
       this.bootString = `zfs-bootfs=${state.name}/${files.id}${path === undefined ? '' : `,bootpath="${path}"`}`;
+    }
+  }
+
+  /** Only a kernel of Solaris is told what dataset it is from. */
+  #holdsSolaris(files: Files): boolean {
+    try {
+      return files.lookup(files.root, 'platform')?.kind === 'directory';
+    } catch (error) {
+      // Whoever wants a file of a damaged directory is told.
+      if (!(error instanceof GuestError) || error.code === 'limit') throw error;
+      return false;
     }
   }
 

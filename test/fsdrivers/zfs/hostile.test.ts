@@ -1,4 +1,6 @@
 /** Samples of fixtures/recipes/zfs.sh, and damage. */
+// Loading it is not what is measured.
+import '../../../fsdrivers/zfs/driver';
 import { damaged, enter, find, link, malformedSamples, opened, read } from '../suite';
 
 const kernel = read('/boot/vmlinuz');

@@ -5,7 +5,6 @@ import { decompress } from '../../../fsdrivers/zfs/compression';
 import { driver } from '../../../fsdrivers/zfs/driver';
 import { nvlist } from '../../../fsdrivers/zfs/nvlist';
 import { choices, Field, raidzLayout, reconstruct } from '../../../fsdrivers/zfs/raidz';
-import { GuestError } from '../../../lib/bytes/errors';
 import { readWhole } from '../../../lib/fs/file';
 import type { FileSystem } from '../../../lib/fs/types';
 import { walk } from '../../../lib/fs/walk';
@@ -74,7 +73,7 @@ t.test('the dataset that the admin names', async (t) => {
     return [names(openBytes(bytes, ctx, bootfs), '/').length > 3, ctx.warnings.length] as const;
   };
   for (const name of ['tank/ROOT/new', 'ROOT/new', 'tank/ROOT/new@now']) t.same(top(name), [true, 0], name);
-  t.same(names(openBytes(bytes, context(), 'tank/other'), '/'), ['link', 'only-here']);
+  t.same(names(openBytes(bytes, context(), 'tank/other'), '/'), ['link', 'only-here', 'platform']);
   t.equal(
     openBytes(bytes, context(), 'tank/other').readlink(
       walk(openBytes(bytes, context(), 'tank/other'), '/link', false),
@@ -85,21 +84,18 @@ t.test('the dataset that the admin names', async (t) => {
   t.throws(() => top('tank/volume'), { code: 'unsupported' });
   t.same(top('else/where'), [true, 1], 'of another pool: a warning');
   const object = String(walk(openBytes(bytes, context(), 'other'), '/only-here').id).split('/')[0];
-  t.same(names(openBytes(bytes, context(), `tank/${object}`), '/'), ['link', 'only-here'], 'by its number');
+  t.same(
+    names(openBytes(bytes, context(), `tank/${object}`), '/'),
+    ['link', 'only-here', 'platform'],
+    'by its number',
+  );
 });
 
 t.test('what a Solaris kernel is told', async (t) => {
   t.equal(openFixture('zfs-open', context()).bootString, undefined, 'no Solaris');
-  // A directory that is called as Solaris has it; its checksum is not looked at in this image.
-  const bytes = image('zfs-plain.img');
-  for (let at = 0; ; at++) {
-    at = bytes.indexOf('empty\0', at);
-    if (at < 0) break;
-    bytes.write('platform\0', at);
-  }
-  // The name is found by its hash in a directory that is large; this one is not.
-  const fs = openBytes(bytes);
-  t.match(fs.bootString ?? 'zfs-bootfs=tank/54', /^zfs-bootfs=tank\/\d+$/);
+  const fs = openBytes(image('zfs-open.img'), context(), 'tank/other');
+  const object = String(walk(fs, '/only-here').id).split('/')[0];
+  t.equal(fs.bootString, `zfs-bootfs=tank/${object}`);
 });
 
 t.test('labels: two at the front and two at the end, right checksums first', async (t) => {
@@ -259,5 +255,4 @@ t.test('asked for what a node is not', async (t) => {
   code(() => [...fs.extents(fs.root)]);
   code(() => fs.readlink(fs.root));
   t.equal(walk(fs, '/hardlink').id, walk(fs, '/boot/vmlinuz').id);
-  t.ok(new GuestError('corrupt', '') instanceof Error);
 });
