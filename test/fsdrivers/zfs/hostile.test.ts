@@ -1,6 +1,9 @@
 /** Samples of fixtures/recipes/zfs.sh, and damage. */
 // Loading it is not what is measured.
 import '../../../fsdrivers/zfs/driver';
+import '../../../lib/bytes/decompress/inflate';
+import '../../../lib/bytes/decompress/lz4';
+import '../../../lib/bytes/decompress/zstd';
 import { damaged, enter, find, link, malformedSamples, opened, read } from '../suite';
 
 const kernel = read('/boot/vmlinuz');
@@ -60,4 +63,4 @@ malformedSamples('zfs', {
   'corrupt-root-kind': [find('/@/boot'), /the root is not a directory/],
 });
 
-for (const image of ['plain', 'open']) damaged(`zfs-${image}`, { rounds: 40 });
+for (const image of ['plain', 'open', 'big']) damaged(`zfs-${image}`, { rounds: 30 });

@@ -13,7 +13,7 @@ import { MemorySource } from '../../../lib/source/types';
 import { context, image, type TestContext } from '../../support';
 import { openFixture, soundFixtures } from '../suite';
 
-soundFixtures('zfs', /^zfs$/, 2);
+soundFixtures('zfs', /^zfs$/, 3);
 
 const names = (fs: FileSystem, path: string) => [...fs.readdir(walk(fs, path))].map((e) => e.name).sort();
 const text = (fs: FileSystem, path: string, ctx: TestContext) =>
