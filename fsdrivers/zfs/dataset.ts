@@ -3,7 +3,7 @@ import { corrupt, unsupported, within } from '../../lib/bytes/errors';
 import { type ByteString, printable } from '../../lib/bytes/text';
 import { blockPointer } from './blockpointer';
 import { type Dnode, Objset } from './dnode';
-import { DATASET_BP, OS_TYPE, OT } from './layout';
+import { DATASET_BP, number, OS_TYPE, OT } from './layout';
 import { Zap } from './zap';
 
 /** A place in the tree of datasets. */
@@ -16,6 +16,9 @@ export interface DatasetDirectory {
   readonly head: number;
   readonly children: number;
 }
+
+/** zfs_max_dataset_nesting */
+const NESTED_MOST = 50;
 
 /** Names that begin with `$` or `%` are ZFS' own. */
 const hidden = (name: ByteString): boolean => /^[$%]/.test(name);
@@ -88,17 +91,28 @@ export class Datasets {
     });
   }
 
-  /** Where in the tree the dataset `object` is, looked for from the root on. */
-  find(object: number): DatasetDirectory | undefined {
-    for (const directory of this.all()) if (directory.head === object) return directory;
-    return undefined;
+  /** The name of the dataset `object`, found from it upwards: a tree may be large. */
+  nameOf(object: number): ByteString {
+    const names: ByteString[] = [];
+    let { directory } = this.#dataset(object);
+    while (directory !== this.root.object) {
+      const { bonus, pool } = this.#mos.dnode(directory);
+      const parent = pool.of(bonus.big).DslDir.read(bonus.bytes).dd_parent_obj;
+      const { children } = this.#directory(parent, names.join('/'));
+      let found: ByteString | undefined;
+      for (const { name, value } of this.#names(children)?.entries() ?? [])
+        if (number({ bytes: value, big: true }, 0) === directory) found = name;
+      if (found === undefined || names.unshift(found) > NESTED_MOST)
+        throw corrupt(`dataset ${object} is not in the tree`);
+      directory = parent;
+    }
+    return names.join('/');
   }
 
   /** The whole tree, parents first. */
   *all(from = this.root, depth = 0): Generator<DatasetDirectory> {
     yield from;
-    // zfs_max_dataset_nesting
-    if (depth >= 50) return;
+    if (depth >= NESTED_MOST) return;
     for (const name of this.childNames(from)) {
       const child = this.child(from, name);
       if (child) yield* this.all(child, depth + 1);

@@ -102,8 +102,7 @@ export class ZfsFileSystem implements FileSystem {
     const { bootfs, datasets } = this.#state;
     if (bootfs === undefined) return undefined;
     try {
-      const directory = datasets.find(bootfs);
-      return this.#open(bootfs, directory ? `${directory.name}@` : `${bootfs}`);
+      return this.#open(bootfs, `${datasets.nameOf(bootfs)}@`);
     } catch (error) {
       this.#note('the dataset that the pool boots (bootfs) cannot be read', error);
       return undefined;

@@ -99,6 +99,7 @@ export function structures(big: boolean) {
     }),
     DslDir: struct('dsl_dir_phys', 256, {
       dd_head_dataset_obj: u64(8),
+      dd_parent_obj: u64(16),
       dd_child_dir_zapobj: u64(32),
     }),
     DslDataset: struct('dsl_dataset_phys', 320, {
