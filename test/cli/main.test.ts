@@ -171,7 +171,7 @@ t.test('--kernel, --isconfig, --offset', async (t) => {
 
 t.test('usage', async (t) => {
   for (const bad of [[], ['--nonsense', EXAMPLE], ['--output-format=xml', EXAMPLE]])
-    t.match(run(...bad), { status: 1, out: '', err: /^nodegrub\.js: .*\nUsage: / });
+    t.match(run(...bad), { status: 1, out: '', err: /^nodegrub: .*\nUsage: / });
   t.match(run('-h'), { status: 0, out: /^Usage: /, err: '' });
   t.match(run('--version'), { status: 0, out: /^nodegrub \d+\.\d+\.\d+\n$/ });
 });

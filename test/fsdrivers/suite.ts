@@ -136,12 +136,19 @@ function patchesOf(driver: string): Record<string, Patch> {
 }
 
 /** The image that was unpacked last: most samples follow one of the same image, and the largest have 50 MB. */
-let unpacked: { readonly name: string; readonly bytes: Buffer } | undefined;
+let unpacked: Unpacked | undefined;
+interface Unpacked {
+  readonly name: string;
+  readonly bytes: Buffer;
+  /** What the last patch changed, the last change first. */
+  readonly undo: { readonly at: number; readonly before: Buffer }[];
+}
 
 /** The disk as the patch makes it, until the next call. */
 function patched(patch: Patch): MemorySource {
-  if (unpacked?.name !== patch.image) unpacked = { name: patch.image, bytes: image(`${patch.image}.img`) };
-  const { bytes } = unpacked;
+  if (unpacked?.name !== patch.image)
+    unpacked = { name: patch.image, bytes: image(`${patch.image}.img`), undo: [] };
+  const { bytes, undo } = unpacked;
   for (const { at, before } of undo.splice(0)) bytes.set(before, at);
   for (const [at, hex] of patch.changes) {
     undo.unshift({ at, before: Buffer.from(bytes.subarray(at, at + hex.length / 2)) });
@@ -149,9 +156,6 @@ function patched(patch: Patch): MemorySource {
   }
   return new MemorySource(bytes.subarray(0, patch.size));
 }
-
-/** What the last patch changed, the last change first. */
-const undo: { readonly at: number; readonly before: Buffer }[] = [];
 
 /** Everything there is, a few levels deep, within the budget. */
 export function useAll(fs: FileSystem, dir: FsNode, ctx: TestContext, depth: number): void {
