@@ -1,6 +1,6 @@
 /**
  * A disc with a UDF and an ISO 9660 over the same files. GRUB with all its drivers, and blkid, take the UDF; it is what
- * has the right sizes of large files. But genisoimage's has no symbolic links (they are empty files in it), and what
+ * has the right sizes of large files. But genisoimage's has no symbolic links, FIFOs and devices (they are empty files in it), and what
  * isolinux and a GRUB without UDF read is the other tree: so both are looked at.
  */
 import type { Context } from '../../lib/bytes/budget';
@@ -83,7 +83,7 @@ export class Bridge implements FileSystem {
     return udf ? this.udf.extents(udf) : this.iso.extents(iso!);
   }
 
-  /** The other tree is asked where it matters: for what is missing, directories, and empty files, which may be links. */
+  /** The other tree is asked where it matters: for what is missing, directories, and empty files, which may be something else. */
   #with(udf: FsNode | undefined, iso: (() => FsNode | undefined) | undefined): Both | undefined {
     const asked = !udf || (!this.iso.ignoresCase && (udf.kind === 'directory' || udf.size === 0));
     const other = asked ? iso?.() : undefined;
@@ -92,7 +92,7 @@ export class Bridge implements FileSystem {
 }
 
 function both(udf: FsNode | undefined, iso: FsNode | undefined): Both {
-  const shown = iso?.kind === 'symlink' ? iso : (udf ?? iso!);
+  const shown = iso?.kind === 'symlink' || iso?.kind === 'other' ? iso : (udf ?? iso!);
   const pair = shown.kind === 'directory';
   return {
     kind: shown.kind,
