@@ -29,7 +29,7 @@ export class AllocationTable {
   /**
    * The chain from `first`, neighbours joined, at most `max` clusters of it.
    * @throws GuestError `corrupt` for a number outside the table, a free or bad cluster, and a loop (found by Brent's
-   * method: no memory, and no later than in the third time round)
+   * method among the places that are jumped to: no memory, and no later than in the third time round)
    */
   *runs(first: number, max: number): Generator<Run> {
     this.#check(first, 'the chain starts');
@@ -38,20 +38,25 @@ export class AllocationTable {
     let landmark = first;
     let sinceLandmark = 0;
     let nextLandmark = 1;
-    for (let seen = 1; seen < max; seen++) {
-      const next = this.#next(current);
+    for (let seen = 1; ; seen++) {
+      const along = this.#neighbours(current, max - seen);
+      current += along;
+      seen += along;
+      const next = seen < max ? this.#next(current) : undefined;
       if (next === undefined) break;
       this.#check(next, `cluster ${current} leads`);
+      if (next === current + 1) {
+        current = next;
+        continue;
+      }
       if (next === landmark) throw corrupt(`the cluster chain from ${first} loops at ${next}`);
       if (++sinceLandmark === nextLandmark) {
         landmark = next;
         sinceLandmark = 0;
         nextLandmark *= 2;
       }
-      if (next !== current + 1) {
-        yield { cluster: start, count: current - start + 1 };
-        start = next;
-      }
+      yield { cluster: start, count: current - start + 1 };
+      start = next;
       current = next;
     }
     yield { cluster: start, count: current - start + 1 };
@@ -61,6 +66,29 @@ export class AllocationTable {
     const { lastCluster } = this.#geometry;
     if (cluster < 2 || cluster > lastCluster)
       throw corrupt(`${what} to cluster ${cluster}, allowed 2 to ${lastCluster}`);
+  }
+
+  /** How many clusters follow this one each beside the last, at most `most`, as far as one look into the table shows. */
+  #neighbours(cluster: number, most: number): number {
+    const { bits, lastCluster } = this.#geometry;
+    if (bits === 12 || most < 2) return 0;
+    const width = bits / 8;
+    this.#u16(cluster * width);
+    const window = this.#window;
+    let place = cluster * width - this.#windowStart;
+    let next = cluster + 1;
+    for (
+      const last = Math.min(lastCluster, cluster + most);
+      next <= last && place + width <= WINDOW;
+      next++
+    ) {
+      if (window[place] !== (next & 0xff) || window[place + 1] !== ((next >>> 8) & 0xff)) break;
+      if (width === 4 && (window[place + 2]! | ((window[place + 3]! & 15) << 8)) !== next >>> 16) break;
+      place += width;
+    }
+    const along = next - cluster - 1;
+    this.#ctx.budget.step(along);
+    return along;
   }
 
   /** The entry of a cluster; undefined at the end of the chain. */

@@ -24,11 +24,11 @@ type Launcher = typeof import('./launcher');
 
 /**
  * V8's, each used where this Node knows it (an unknown one would keep it from starting). The first: a boot takes 30 ms of
- * JavaScript, most of it run once; what V8 optimizes meanwhile keeps the second processor from writing the payload. 22 ms of 100
- * for a ramdisk in 2,000 extents, 4 of 70 for Debian's disk, and the lists of 10,000 entries lose nothing. The second: a
+ * JavaScript, most of it run once; what V8 optimizes meanwhile (at 67,584) keeps the second processor from writing the payload: 17 ms of
+ * 88 for a ramdisk in 2,000 extents. Three times as much again, and long lists and chains of small clusters take a fifth more. The second: a
  * boot ends before its young objects fill 4 MiB, and needs no garbage collection (2 ms).
  */
-const FLAGS = ['--interrupt-budget=1000000', '--min-semi-space-size=4'];
+const FLAGS = ['--interrupt-budget=300000', '--min-semi-space-size=4'];
 
 const known = (flag: string): boolean =>
   spawnSync(process.execPath, [flag, '-e', '0'], { stdio: 'ignore', env: {} }).status === 0;

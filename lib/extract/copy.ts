@@ -199,7 +199,7 @@ export async function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, c
  */
 function leaveTheWriterAlone(): void {
   if (process.execArgv.length > 0 || Number.parseInt(process.versions.node, 10) > 20) return;
-  (require('node:v8') as typeof import('node:v8')).setFlagsFromString('--interrupt-budget=1000000');
+  (require('node:v8') as typeof import('node:v8')).setFlagsFromString('--interrupt-budget=300000');
 }
 
 function exactly(bytes: Uint8Array, length: number, node: FsNode): Uint8Array {
