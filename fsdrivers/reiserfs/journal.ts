@@ -4,9 +4,9 @@
  */
 import type { Context } from '../../lib/bytes/budget';
 import { corrupt, GuestError, notFound, unsupported } from '../../lib/bytes/errors';
+import { OverlaySource } from '../../lib/source/overlay';
 import { type BlockSource, readBytes } from '../../lib/source/types';
 import { Commit, DESC_MAGIC, DESC_MAGIC_AT, Desc, JOURNAL_MOST, JournalHeader } from './layout';
-import { OverlaySource } from './overlay';
 import type { Geometry } from './superblock';
 
 interface Transaction {

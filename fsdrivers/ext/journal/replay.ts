@@ -4,7 +4,7 @@ import type { BlockSource } from '../../../lib/source/types';
 import type { ExtVolume } from '../volume';
 import { type FastCommits, readFastCommits } from './fastcommit';
 import { Log } from './log';
-import { OverlaySource } from './overlay';
+import { JournalOverlay } from './overlay';
 import { externalJournal, internalJournal } from './place';
 
 export interface Replayed {
@@ -25,7 +25,7 @@ export function replay(volume: ExtVolume, others: () => Iterable<BlockSource>): 
     const fast = readFastCommits(log.fastCommitBlocks(), log.end, sums, ctx);
     return {
       source:
-        replaced.size > 0 ? new OverlaySource(source, place.source, geometry.blockSize, replaced) : source,
+        replaced.size > 0 ? new JournalOverlay(source, place.source, geometry.blockSize, replaced) : source,
       fastCommits: fast.empty ? undefined : fast,
     };
   } catch (error) {
