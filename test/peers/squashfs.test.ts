@@ -20,9 +20,7 @@ function mksquashfs(from: string, ...args: string[]): void {
 const compressors = ['gzip', 'lzo', 'lz4', 'xz', 'zstd'];
 const switches: string[] = [
   ...compressors.map((c) => `-comp ${c}`),
-  ...['4K', '8K', '16K', '32K', '64K', '256K', '512K', '1M'].map(
-    (b, i) => `-comp ${compressors[i % 5]} -b ${b}`,
-  ),
+  ...['4K', '16K', '64K', '256K', '1M'].map((b, i) => `-comp ${compressors[i % 5]} -b ${b}`),
   '-comp gzip -Xcompression-level 1 -Xwindow-size 9 -Xstrategy huffman_only,fixed',
   '-comp lzo -Xalgorithm lzo1x_1 -b 32K',
   '-comp lz4 -Xhc',
