@@ -5,17 +5,8 @@
 import { openFileSystem } from '../fsdrivers';
 import { dialects, furtherDialects } from './boot';
 import { allChoices, type Choice, defaultChoice, namedChoice, requestedChoice } from './boot/choose';
-import {
-  bootOrder,
-  type Diagnostic,
-  discover,
-  pygrubWouldTake,
-  Rank,
-  readableFileSystem,
-  shortName,
-  volumeLabel,
-} from './boot/discover';
-import { Guest, type GuestParts, PV_GRUB, payload } from './boot/guest';
+import { type Diagnostic, discover, pygrubWouldTake, Rank, shortName, volumeLabel } from './boot/discover';
+import { Guest, type GuestParts, PV_GRUB } from './boot/guest';
 import type { BootContext, BootDialect, BootMenu, BootTarget, ConfigFile } from './boot/model';
 import { Budget, type Context } from './bytes/budget';
 import { GuestError } from './bytes/errors';
@@ -67,8 +58,20 @@ export interface Listing {
   readonly default: number | null;
 }
 
+/** A configuration that could be evaluated; `place` is what messages about it begin with. */
+export interface FoundMenu {
+  readonly dialect: BootDialect;
+  readonly config: ConfigFile;
+  readonly menu: BootMenu;
+  readonly place: string;
+  readonly guessed?: boolean;
+}
+
+/** Lists, and kernels by name: what an unattended boot does not need is a chunk. */
+const asked = () => require('./asked') as typeof import('./asked');
+
 /** The program that makes PVGrub's chain: GRUB as a guest's kernel, which then reads the guest's own configuration. */
-const startsPvGrub = (target: BootTarget): boolean => PV_GRUB.test(target.kernel?.path ?? '');
+export const startsPvGrub = (target: BootTarget): boolean => PV_GRUB.test(target.kernel?.path ?? '');
 
 /** One run over one guest. */
 export class Bootloader {
@@ -79,7 +82,7 @@ export class Bootloader {
   readonly warnings: string[] = [];
   readonly #ctx: BootContext;
   readonly #request: Request;
-  readonly #note = (d: Diagnostic): void => void this.diagnostics.push(d);
+  readonly note = (d: Diagnostic): void => void this.diagnostics.push(d);
 
   constructor(request: Request) {
     this.#request = request;
@@ -117,7 +120,7 @@ export class Bootloader {
     let chain: Decision | undefined;
     /** What a person may still repair, where nothing boots. */
     let broken: Offer | undefined;
-    for (const { config, menu, place, guessed } of this.#menus()) {
+    for (const { config, menu, place, guessed } of this.menus()) {
       if (guessed && chain) break;
       const before = this.diagnostics.length;
       const result = this.#fromMenu(menu, entry, place, config);
@@ -149,85 +152,17 @@ export class Bootloader {
 
   /** `--kernel`: the file on the first volume that has it; no configuration is read. */
   named(kernel: ByteString, ramdisk: ByteString | undefined): Decision | undefined {
-    const slash = (path: ByteString) => (path.startsWith('/') || path.startsWith('(') ? path : `/${path}`);
-    for (const disk of this.guest.disks) {
-      for (const volume of bootOrder(disk)) {
-        const whole = volume === disk.whole && disk.partitions.length > 0;
-        const fs = readableFileSystem(volume, whole ? () => {} : this.#note);
-        if (!fs) continue;
-        const file = payload(this.guest.file(slash(kernel), volume), true);
-        const initrd = ramdisk === undefined ? undefined : payload(this.guest.file(slash(ramdisk), volume));
-        const problem = file.problem ?? initrd?.problem ?? null;
-        const where = volumeLabel(volume, fs);
-        if (problem !== null) {
-          this.#note({
-            volume,
-            rank: file.problem ? Rank.BadConfig : Rank.EntryFails,
-            text: `${where}: ${problem}`,
-          });
-          continue;
-        }
-        return {
-          target: {
-            kernel: file,
-            initrds: initrd ? [{ file: initrd }] : [],
-            args: '',
-            root: volume.name,
-            problem: null,
-            notes: [],
-          },
-          title: undefined,
-          where,
-        };
-      }
-    }
-    return undefined;
+    return asked().named(this, kernel, ramdisk);
   }
 
-  /**
-   * Every entry of the configuration that would be used: the first with an entry that can boot, or else the first
-   * that has entries, or else the first. One whose default starts PVGrub comes after those that boot by themselves.
-   */
+  /** Every entry of the configuration that would be used. */
   list(): Listing | undefined {
-    let best: { listing: Listing; rank: number } | undefined;
-    for (const { dialect, config, menu, guessed } of this.#menus()) {
-      if (guessed && best && best.rank > 1) break;
-      const entries = [...allChoices(menu)].map((choice) => ({ choice, target: choice.entry.resolve() }));
-      if (menu.immediate) {
-        const title = '(no menu: this configuration boots by itself)';
-        const target = menu.immediate;
-        entries.push({
-          choice: {
-            entry: { title, id: '', text: '', resolve: () => target },
-            path: [menu.entries.length],
-            titles: [title],
-          },
-          target,
-        });
-      }
-      const chosen = defaultChoice(menu, (m) => this.#ctx.warn(m))?.path.join('>');
-      const at = menu.immediate
-        ? entries.length - 1
-        : entries.findIndex((e) => chosen !== undefined && e.choice.path.join('>') === chosen);
-      const listing: Listing = { config, dialect, menu, entries, default: at < 0 ? null : at };
-      const boots = entries.some((e) => e.target.problem === null);
-      const target = entries[at]?.target;
-      if (boots && !(target && startsPvGrub(target))) return listing;
-      const rank = boots ? 2 : Math.min(entries.length, 1);
-      if (!best || rank > best.rank) best = { listing, rank };
-    }
-    return best?.listing;
+    return asked().list(this);
   }
 
-  /** Configurations that could be evaluated, in order; `place` is what messages about one begin with. */
-  *#menus(): Generator<{
-    dialect: BootDialect;
-    config: ConfigFile;
-    menu: BootMenu;
-    place: string;
-    guessed?: boolean;
-  }> {
-    for (const { dialect, config } of discover(this.guest, [() => dialects, furtherDialects], this.#note)) {
+  /** Configurations that could be evaluated, in order. */
+  *menus(): Generator<FoundMenu> {
+    for (const { dialect, config } of discover(this.guest, [() => dialects, furtherDialects], this.note)) {
       const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
       try {
         const menu = dialect.evaluate(config, this.#ctx);
@@ -235,7 +170,7 @@ export class Bootloader {
         yield { dialect, config, menu, place };
       } catch (error) {
         if (!(error instanceof GuestError)) throw error;
-        this.#note({ volume: config.volume, rank: Rank.BadConfig, text: `${place}: ${error.describe()}` });
+        this.note({ volume: config.volume, rank: Rank.BadConfig, text: `${place}: ${error.describe()}` });
       }
     }
     if (!this.#request.guess) return;
@@ -260,14 +195,14 @@ export class Bootloader {
       const target = choice.entry.resolve();
       const readable = this.#request.openAs !== undefined && target.kernel !== undefined;
       if (target.problem === null || readable) return { target, title: choice.entry.title, where };
-      this.#note({ volume, rank: Rank.EntryFails, text: `${where}: ${target.problem}` });
+      this.note({ volume, rank: Rank.EntryFails, text: `${where}: ${target.problem}` });
       return undefined;
     };
 
     if (menu.immediate && entry === undefined) {
       if (menu.immediate.problem === null)
         return { target: menu.immediate, title: '', where: `${place}: boots by itself` };
-      this.#note({ volume, rank: Rank.EntryFails, text: `${place}: ${menu.immediate.problem}` });
+      this.note({ volume, rank: Rank.EntryFails, text: `${place}: ${menu.immediate.problem}` });
     }
     const before = this.diagnostics.length;
     let choice: Choice | undefined;
@@ -280,8 +215,7 @@ export class Bootloader {
     }
     choice ??= defaultChoice(menu, (m) => this.#ctx.warn(`${place}: ${m}`));
     if (!choice) {
-      if (!menu.immediate)
-        this.#note({ volume, rank: Rank.NoEntries, text: `${place}: has no menu entries` });
+      if (!menu.immediate) this.note({ volume, rank: Rank.NoEntries, text: `${place}: has no menu entries` });
       return 'other';
     }
     const decision = attempt(choice);

@@ -1,14 +1,42 @@
 /** `--isconfig`: the operand is a configuration, so it is put where a guest would have it, on a volume of its own. */
+import { closeSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { dialects, furtherDialects } from '../boot';
 import type { Context } from '../bytes/budget';
-import { notFound } from '../bytes/errors';
-import { type ByteString, fromBytes, fromHost } from '../bytes/text';
+import { GuestError, hostError, notFound } from '../bytes/errors';
+import { LIMITS } from '../bytes/limits';
+import { type ByteString, fromBytes, fromHost, printable } from '../bytes/text';
 import type { FileSystem, FsNode } from '../fs/types';
 import { type BlockSource, MemorySource } from '../source/types';
 
-export function configDisk(text: Buffer): BlockSource {
-  return new MemorySource(text, 'configuration');
+export function configDisk(path: string): BlockSource {
+  return new MemorySource(readConfig(path), 'configuration');
+}
+
+/** The operand of `--isconfig`, at most LIMITS.configBytes of it. */
+function readConfig(path: string): Buffer {
+  const name = printable(fromHost(path));
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      const parts: Buffer[] = [];
+      let total = 0;
+      for (;;) {
+        const part = Buffer.allocUnsafe(64 * 1024);
+        const n = readSync(fd, part, 0, part.length, null);
+        if (n === 0) return Buffer.concat(parts);
+        total += n;
+        if (total > LIMITS.configBytes)
+          throw new GuestError('limit', `${name}: more than ${LIMITS.configBytes} bytes`);
+        parts.push(part.subarray(0, n));
+      }
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (error instanceof GuestError) throw error;
+    throw hostError(`cannot read ${name}`, error);
+  }
 }
 
 /**

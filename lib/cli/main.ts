@@ -1,10 +1,10 @@
 /** Arguments in, exit status out. CONTRACT.md says what toolstacks are owed. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Bootloader, type Decision, type Listing, type Request } from '../bootloader';
-import { GuestError, hostError } from '../bytes/errors';
+import { GuestError } from '../bytes/errors';
 import { LIMITS } from '../bytes/limits';
-import { type ByteString, fromHost, printable, toUnicode } from '../bytes/text';
+import { type ByteString, fromHost, printable } from '../bytes/text';
 import { ChunkWriter, copyFile } from '../extract/copy';
 import { copyInitrds } from '../extract/initrd';
 import { formatResult, type Result } from '../output/format';
@@ -133,7 +133,7 @@ async function run(options: Options): Promise<number> {
           `warning: the arguments are ${args.length} bytes, a PV guest's are cut after ${LIMITS.guestCommandLine}`,
         );
       if (!outputs) {
-        writeAll(result.fd, describe(decision, args, options), 'the result');
+        writeAll(result.fd, reports().describe(decision, args, options), 'the result');
         good = true;
         return 0;
       }
@@ -157,7 +157,7 @@ async function run(options: Options): Promise<number> {
 }
 
 function openDisks(options: Options): BlockSource[] {
-  if (options.action === 'isconfig') return [reports().configDisk(readConfig(options.operands[0]!))];
+  if (options.action === 'isconfig') return [reports().configDisk(options.operands[0]!)];
   return options.operands.map((path, i) => {
     const disk = openDisk(path);
     if (i > 0 || options.offset === undefined) return disk;
@@ -168,32 +168,6 @@ function openDisks(options: Options): BlockSource[] {
       );
     return new SliceSource(disk, options.offset, disk.size - options.offset, disk.label);
   });
-}
-
-/** The operand of `--isconfig`, at most LIMITS.configBytes of it. */
-function readConfig(path: string): Buffer {
-  const name = printable(fromHost(path));
-  try {
-    const fd = openSync(path, 'r');
-    try {
-      const parts: Buffer[] = [];
-      let total = 0;
-      for (;;) {
-        const part = Buffer.allocUnsafe(64 * 1024);
-        const n = readSync(fd, part, 0, part.length, null);
-        if (n === 0) return Buffer.concat(parts);
-        total += n;
-        if (total > LIMITS.configBytes)
-          throw new GuestError('limit', `${name}: more than ${LIMITS.configBytes} bytes`);
-        parts.push(part.subarray(0, n));
-      }
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if (error instanceof GuestError) throw error;
-    throw hostError(`cannot read ${name}`, error);
-  }
 }
 
 function decide(loader: Bootloader, options: Options): Decision | undefined {
@@ -267,26 +241,6 @@ function showProgress({ target }: Decision, writers: readonly ChunkWriter[]): ()
     clearInterval(timer);
     progress?.end();
   };
-}
-
-/** What `-n` and `--isconfig` print in place of a result. */
-function describe(decision: Decision, args: ByteString, options: Options): Buffer {
-  const { kernel, initrds } = decision.target;
-  const paths = initrds.map((part) => part.file.path).join(' ');
-  if (options.action === 'isconfig') {
-    let text = `  kernel: ${toUnicode(kernel?.path ?? '')}\n`;
-    if (paths !== '') text += `  initrd: ${toUnicode(paths)}\n`;
-    return Buffer.from(`${text}  args: ${toUnicode(args)}\n`);
-  }
-  return formatResult(
-    {
-      kernel: `<kernel:${kernel?.path ?? ''}>`,
-      ramdisk: paths === '' ? undefined : `<ramdisk:${paths}>`,
-      args,
-      entry: decision.title,
-    },
-    options.format,
-  );
 }
 
 function list(loader: Bootloader, options: Options, fd: number): number {

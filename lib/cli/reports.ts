@@ -1,5 +1,8 @@
 /** Everything that is said besides a result: usage, lists, failures, and what `--isconfig` needs. A chunk. */
-import { DEFAULT_DIRECTORY } from './options';
+import type { Decision } from '../bootloader';
+import { type ByteString, toUnicode } from '../bytes/text';
+import { formatResult } from '../output/format';
+import { DEFAULT_DIRECTORY, type Options } from './options';
 
 export { failureLines } from '../diagnostics';
 export { listAsJson, listAsText } from '../output/list';
@@ -32,4 +35,24 @@ Finds the boot configuration on a guest's disk, and copies the kernel and ramdis
   -h, --help                   this text
       --version                the version
 `;
+}
+
+/** What `-n` and `--isconfig` print in place of a result. */
+export function describe(decision: Decision, args: ByteString, options: Options): Buffer {
+  const { kernel, initrds } = decision.target;
+  const paths = initrds.map((part) => part.file.path).join(' ');
+  if (options.action === 'isconfig') {
+    let text = `  kernel: ${toUnicode(kernel?.path ?? '')}\n`;
+    if (paths !== '') text += `  initrd: ${toUnicode(paths)}\n`;
+    return Buffer.from(`${text}  args: ${toUnicode(args)}\n`);
+  }
+  return formatResult(
+    {
+      kernel: `<kernel:${kernel?.path ?? ''}>`,
+      ramdisk: paths === '' ? undefined : `<ramdisk:${paths}>`,
+      args,
+      entry: decision.title,
+    },
+    options.format,
+  );
 }

@@ -1,13 +1,13 @@
 /**
  * The partition schemes, in the order in which they are asked. GPT first: its disks carry an MBR too, made for tools
  * that do not know better; the GPT reader steps back where that MBR does not announce a GPT. Labels of BSD and Solaris
- * last: what they left on a disk outlives a new table. Their readers are chunks.
+ * last: what they left on a disk outlives a new table. All readers but GPT's are
+ * chunks.
  */
 import type { Context } from '../bytes/budget';
 import { GuestError } from '../bytes/errors';
 import { type BlockSource, readBytes } from '../source/types';
 import { gpt } from './gpt/gpt';
-import { msdos } from './msdos/msdos';
 import type { Partition, PartitionScheme, PartitionTable } from './types';
 
 const labels = () => require('./labels') as typeof import('./labels');
@@ -22,6 +22,14 @@ const label = (scheme: string, at: number, magic: (n: number) => boolean): Parti
 /** A BSD disklabel begins so, in the second sector of a slice or disk; a Solaris VTOC has this after 12 bytes. */
 const isDisklabel = (n: number) => n === 0x82564557;
 const VTOC_SANE = 0x600ddeee;
+/** 0x55 0xAA at the end of the first sector. */
+const msdos: PartitionScheme = {
+  scheme: 'msdos',
+  read: (disk, ctx) =>
+    word(disk, 508, ctx) >>> 16 === 0xaa55
+      ? (require('./msdos/msdos') as typeof import('./msdos/msdos')).msdos.read(disk, ctx)
+      : undefined,
+};
 const bsd = label('bsd', 512, isDisklabel);
 const sun = label('sun', 508, (n) => (n & 0xffff) === 0xbeda);
 
