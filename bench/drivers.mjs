@@ -18,6 +18,7 @@ import {
   bootloader,
   built,
   env,
+  evenly,
   fail,
   machine,
   markdown,
@@ -95,7 +96,7 @@ const differences = (more, less) => more.map((ms, i) => ms - less[i]);
 const quotient = (a, b) => median(a.map((ms, i) => Math.max(ms, 0.01) / Math.max(b[i], 0.01)));
 
 function throughput(row) {
-  const disk = built('drivers.sh', row.name);
+  const disk = evenly(built('drivers.sh', row.name));
   // Beside the disk: within a tmpfs cp would not copy as it does from a disk to it.
   const files = ['initrd.img', 'small.img'].map((name) => {
     const path = `${disk}.${name}`;
@@ -133,7 +134,7 @@ function throughput(row) {
 }
 
 function fragments(row) {
-  const disk = built('drivers.sh', `frag-${row.name}`);
+  const disk = evenly(built('drivers.sh', `frag-${row.name}`));
   const times = rounds(
     { plain: nodegrub(disk, 0), fragmented: nodegrub(disk, 1), small: nodegrub(disk, 2) },
     `frag-${row.name}`,
