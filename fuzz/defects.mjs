@@ -42,8 +42,8 @@ export const DEFECTS = [
     changes: [
       {
         file: 'fsdrivers/udf/volume.ts',
-        from: 'if (!map) throw corrupt(`partition ${partition} of ${this.logical.maps.length}`);',
-        to: '',
+        from: 'if (!map) throw corrupt',
+        to: 'if (!this) throw corrupt',
       },
     ],
   },
