@@ -5,7 +5,7 @@ import t from 'tap';
 import { matches } from '../../../lib/boot/grub2/glob';
 import type { BootMenu } from '../../../lib/boot/model';
 import { Budget } from '../../../lib/bytes/budget';
-import { BUDGETS } from '../../../lib/bytes/limits';
+import { LIMITS } from '../../../lib/bytes/limits';
 import { numbers, PRELUDE, Scripts } from './random';
 import { CONFIGS, evaluate } from './tree';
 
@@ -106,13 +106,13 @@ t.test('menus inside each other end', async (t) => {
 });
 
 t.test('a pattern takes time in proportion to its length times the name', async (t) => {
-  const budget = new Budget({ ...BUDGETS.entry, steps: 200_000 }, 'test');
+  const budget = new Budget({ ...LIMITS, runSteps: 200_000 }, 'test');
   t.equal(matches(`${'*a'.repeat(1000)}b`, 'a'.repeat(4000), budget), false);
 });
 
 t.test('damaged scripts never break anything but themselves', async (t) => {
   const random = numbers(99);
-  const tight = { ...BUDGETS.run, steps: 30_000 };
+  const tight = { ...LIMITS, runSteps: 30_000 };
   const texts = readdirSync(CONFIGS)
     .filter((name) => name.endsWith('.cfg'))
     .map((name) => readFileSync(join(CONFIGS, name), 'latin1'));
