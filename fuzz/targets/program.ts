@@ -212,6 +212,7 @@ export class ProcessTarget extends ProgramBase {
     const args = [...options, ...(boots ? [`--output-directory=${out}`] : []), image];
     const child = spawnSync(process.execPath, [join(this.root, 'dist/nodegrub.js'), ...args], {
       timeout: 60_000,
+      env: {},
       killSignal: 'SIGKILL',
       maxBuffer: 1 << 26,
     });
