@@ -196,8 +196,8 @@ export class Harness {
       await sleep(5);
     }
     const text = result === own ? read(result) : undefined;
-    prepared.undo?.();
     const whole = text !== undefined && this.#isWhole(text, out, left);
+    prepared.undo?.();
     rmSync(out, { recursive: true });
     rmSync(own, { force: true });
     const say = (what: string) => {
