@@ -3,24 +3,31 @@
  * aligned to 16 bytes, a header's words sum to 0).
  */
 
-/** Contents by path; folders are made. */
-export type Files = Record<string, Buffer | string>;
+/** A symbolic link. */
+interface Link {
+  readonly to: string;
+}
 
-interface Folder {
-  readonly [name: string]: Buffer | Folder;
+/** Contents by path; folders are made. */
+export type Files = Record<string, Buffer | string | Link>;
+
+class Folder {
+  readonly entries = new Map<string, Buffer | Link | Folder>();
 }
 
 function nested(files: Files): Folder {
-  const root: Record<string, Buffer | Folder> = {};
+  const root = new Folder();
   for (const [path, content] of Object.entries(files)) {
     const names = path.split('/').filter(Boolean);
     const last = names.pop()!;
     let at = root;
     for (const name of names) {
-      at[name] ??= {};
-      at = at[name] as typeof at;
+      const known = at.entries.get(name);
+      const next = known instanceof Folder ? known : new Folder();
+      at.entries.set(name, next);
+      at = next;
     }
-    at[last] = typeof content === 'string' ? Buffer.from(content, 'latin1') : content;
+    at.entries.set(last, typeof content === 'string' ? Buffer.from(content, 'latin1') : content);
   }
   return root;
 }
@@ -42,6 +49,7 @@ function summed(block: Buffer, place: number, length = block.length): void {
 
 const FOLDER = 1;
 const FILE = 2;
+const LINK = 3;
 const EXECUTABLE = 8;
 
 export function romfs(files: Files): Buffer {
@@ -53,20 +61,24 @@ export function romfs(files: Files): Buffer {
     return block;
   };
   const put = (folder: Folder): void => {
-    const entries = Object.entries(folder);
-    entries.forEach(([name, content], i) => {
+    let left = folder.entries.size;
+    for (const [name, content] of folder.entries) {
       const start = end;
-      const isFile = Buffer.isBuffer(content);
       const head = add(Buffer.concat([Buffer.alloc(16), padded(name)]));
-      if (isFile) {
-        add(content);
-        add(Buffer.alloc(-content.length & 15));
-      } else put(content);
-      head.writeUInt32BE((i < entries.length - 1 ? end : 0) | (isFile ? FILE : FOLDER | EXECUTABLE), 0);
-      if (isFile) head.writeUInt32BE(content.length, 8);
-      else head.writeUInt32BE(start + head.length, 4);
+      let type = FOLDER | EXECUTABLE;
+      if (content instanceof Folder) {
+        head.writeUInt32BE(start + head.length, 4);
+        put(content);
+      } else {
+        const bytes = Buffer.isBuffer(content) ? content : Buffer.from(content.to, 'latin1');
+        type = Buffer.isBuffer(content) ? FILE : LINK;
+        head.writeUInt32BE(bytes.length, 8);
+        add(bytes);
+        add(Buffer.alloc(-bytes.length & 15));
+      }
+      head.writeUInt32BE((--left > 0 ? end : 0) | type, 0);
       summed(head, 12);
-    });
+    }
   };
   const superblock = add(Buffer.concat([Buffer.from('-rom1fs-'), Buffer.alloc(8), padded('hostile')]));
   // The root is the first header, and the first of its own entries.
