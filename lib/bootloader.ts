@@ -12,6 +12,7 @@ import { Budget, type Context } from './bytes/budget';
 import { GuestError } from './bytes/errors';
 import type { Limits } from './bytes/limits';
 import { type ByteString, printable } from './bytes/text';
+import type { Policy } from './policy/types';
 import type { BlockSource } from './source/types';
 import { readTable } from './volume';
 
@@ -30,6 +31,8 @@ export interface Request {
   readonly guess?: boolean;
   /** What hostile input may cost, if not as `limits.ts` says. */
   readonly limits?: Limits | undefined;
+  /** What the host's admin allows. */
+  readonly policy?: Policy | undefined;
   /** A warning or a decision, one printable line. */
   say(line: string): void;
 }
@@ -98,11 +101,12 @@ export class Bootloader {
         request.say(`warning: ${message}`);
       },
     };
+    const open: GuestParts['openFileSystem'] =
+      request.openAs ?? ((source, ctx, others) => openFileSystem(source, ctx, others, request.bootfs));
     const parts: GuestParts = {
       // With --offset there is one filesystem and no table.
       readTable: request.offset === undefined && !request.openAs ? readTable : () => undefined,
-      openFileSystem:
-        request.openAs ?? ((source, ctx, others) => openFileSystem(source, ctx, others, request.bootfs)),
+      openFileSystem: request.policy?.guard(open) ?? open,
     };
     this.guest = new Guest(ctx, parts);
     this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet };
@@ -111,6 +115,10 @@ export class Bootloader {
 
   get context(): BootContext {
     return this.#ctx;
+  }
+
+  get policy(): Policy | undefined {
+    return this.#request.policy;
   }
 
   /**
@@ -167,9 +175,8 @@ export class Bootloader {
     for (const { dialect, config } of discover(this.guest, [() => dialects, furtherDialects], this.note)) {
       const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
       try {
-        const menu = dialect.evaluate(config, this.#ctx);
-        for (const warning of menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
-        yield { dialect, config, menu, place };
+        this.policy?.dialect(dialect.name);
+        yield this.#found(dialect, config, dialect.evaluate(config, this.#ctx), place);
       } catch (error) {
         if (!(error instanceof GuestError)) throw error;
         this.note({ volume: config.volume, rank: Rank.BadConfig, text: `${place}: ${error.describe()}` });
@@ -179,9 +186,13 @@ export class Bootloader {
     const { guesses } = require('./boot/guess/guess') as typeof import('./boot/guess/guess');
     for (const found of guesses(this.guest, this.#ctx)) {
       const place = `${volumeLabel(found.config.volume, found.config.fs)}: ${printable(found.config.path)}`;
-      for (const warning of found.menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
-      yield { ...found, place, guessed: true };
+      yield { ...this.#found(found.dialect, found.config, found.menu, place), guessed: true };
     }
+  }
+
+  #found(dialect: BootDialect, config: ConfigFile, menu: BootMenu, place: string): FoundMenu {
+    for (const warning of menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
+    return { dialect, config, menu: this.policy?.judgedMenu(menu, config, this.#ctx) ?? menu, place };
   }
 
   /** @returns `other` when this configuration has nothing that could boot, and the next one may be tried */

@@ -1,6 +1,7 @@
 /** Arguments in, exit status out. CONTRACT.md says what toolstacks are owed. */
 import { fstatSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { BootTarget } from '../boot/model';
 import { Bootloader, type Decision, type Listing, type Request } from '../bootloader';
 import { GuestError } from '../bytes/errors';
 import { LIMITS, type Limits } from '../bytes/limits';
@@ -83,6 +84,12 @@ const limitsInForce = (): Limits | undefined =>
 
 async function run(options: Options, limits: Limits | undefined): Promise<number> {
   // Everything that needs root comes first, and sees no guest byte: descriptors are opened, files are made.
+  const policy =
+    options.policy === undefined
+      ? undefined
+      : (require('../policy') as typeof import('../policy')).loadPolicy(options.policy, options, (target) =>
+          join(target, options),
+        );
   const disks = openDisks(options, limits);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
@@ -102,9 +109,10 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       offset: options.offset,
       openAs: options.action === 'isconfig' ? reports().configFileSystem(options.operands[0]!) : undefined,
       bootfs: options.args?.includes('zfs-bootfs=') ? reports().namedBootfs(options.args) : undefined,
-      guess: options.guess && options.action !== 'isconfig',
-      quiet: !options.interactive || !boots,
+      guess: options.guess && options.action !== 'isconfig' && !policy?.noGuess,
+      quiet: !options.interactive || !boots || policy?.menu === false,
       limits,
+      policy,
       say: log,
     };
     const loader = new Bootloader(request);
@@ -130,13 +138,13 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       if (session) decision = await session.choose();
       if (!decision) {
         const name = printable(fromHost(options.operands[0]!));
-        for (const line of reports().failureLines(name, loader.diagnostics)) log(line);
+        for (const line of reports().failureLines(name, loader.diagnostics, policy?.noGuess)) log(line);
         return 1;
       }
       // Under libxl (never quiet) this line is what the admin finds in the log.
       if (options.debug || (boots && options.interactive)) log(`nodegrub ${VERSION} boots ${decision.where}`);
       for (const note of decision.target.notes) log(`note: ${note}`);
-      const args = join(decision, options);
+      const args = join(decision.target, options);
       if (args.length > LIMITS.guestCommandLine)
         log(
           `warning: the arguments are ${args.length} bytes, a PV guest's are cut after ${LIMITS.guestCommandLine}`,
@@ -186,8 +194,8 @@ function decide(loader: Bootloader, options: Options): Decision | undefined {
 }
 
 /** `--args` joins with one blank, and alone stands without a leading one. */
-function join(decision: Decision, options: Options): ByteString {
-  const { target } = decision;
+function join(target: BootTarget, options: Options): ByteString {
+  if (target.settled) return target.args;
   const own = target.args;
   const added = options.args ?? '';
   const both = own !== '' && added !== '' ? `${own} ${added}` : own + added;
@@ -225,6 +233,7 @@ async function extract(
       await copyInitrds(initrds, second, loader.context);
       await second.end();
     }
+    loader.policy?.checkCopied(decision.target, out.fd, second.fd, loader.context);
   } catch (error) {
     if (error instanceof GuestError) error.where.unshift(decision.where);
     throw error;
@@ -259,7 +268,12 @@ function list(loader: Bootloader, options: Options, fd: number): number {
     writeAll(fd, reports().listAsJson(image, listing, loader.warnings), 'the list');
   else if (listing) writeAll(fd, reports().listAsText(listing), 'the list');
   if (listing) return 0;
-  for (const line of reports().failureLines(printable(fromHost(image)), loader.diagnostics)) log(line);
+  for (const line of reports().failureLines(
+    printable(fromHost(image)),
+    loader.diagnostics,
+    loader.policy?.noGuess,
+  ))
+    log(line);
   return 1;
 }
 

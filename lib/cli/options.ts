@@ -25,6 +25,8 @@ export interface Options {
   /** Bytes. */
   readonly offset: number | undefined;
   readonly runas: number | undefined;
+  /** The host admin's policy: a file of the host's. */
+  readonly policy: string | undefined;
   readonly debug: boolean;
   /** Seconds that the menu waits where the guest names no time; undefined: for ever. */
   readonly menuTimeout: number | undefined;
@@ -53,6 +55,7 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'extra-disk', takesValue: true, own: true },
   { long: 'no-guess', own: true },
   { long: 'menu-timeout', takesValue: true, own: true },
+  { long: 'policy', takesValue: true, own: true },
 ];
 
 function wholeNumber(option: string, value: string, what: string): number {
@@ -79,6 +82,7 @@ export function parseOptions(argv: readonly string[]): Options {
   let debug = false;
   let guess = true;
   let menuTimeout: number | undefined = 1;
+  let policy: string | undefined;
   let list = false;
   let dry = false;
   let isconfig = false;
@@ -145,6 +149,9 @@ export function parseOptions(argv: readonly string[]): Options {
       case 'no-guess':
         guess = false;
         break;
+      case 'policy':
+        policy = value;
+        break;
       case 'menu-timeout':
         menuTimeout = value === 'forever' ? undefined : wholeNumber(name, value, "not seconds or 'forever'");
     }
@@ -175,5 +182,6 @@ export function parseOptions(argv: readonly string[]): Options {
     debug,
     guess,
     menuTimeout,
+    policy,
   };
 }
