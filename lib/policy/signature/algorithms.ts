@@ -72,21 +72,32 @@ function identifier(der: Der): { oid: string; parameters: Der } {
   return { oid: parameters.oid(), parameters };
 }
 
+/** Absent, or NULL as RFC 3447 has it for RSA. */
+function noParameters({ parameters }: { parameters: Der }): void {
+  if (parameters.more && parameters.read(TAG.null).content.length > 0)
+    throw corrupt(`${parameters.what}: a NULL with content`);
+  parameters.end();
+}
+
 const named = (oid: string): string => NAMES[oid] ?? `the algorithm ${oid}`;
 
 /** Reads an AlgorithmIdentifier. @throws GuestError `unsupported` */
 export function readHash(der: Der): HashName {
-  const { oid } = identifier(der);
+  const found = identifier(der);
+  const { oid } = found;
   const hash = Object.hasOwn(HASHES, oid) ? HASHES[oid] : undefined;
   if (!hash) throw unsupported(`${der.what}: ${named(oid)} is not accepted`);
+  noParameters(found);
   return hash;
 }
 
 /** Reads an AlgorithmIdentifier. @throws GuestError `unsupported` */
 export function readSignatureAlgorithm(der: Der): SignatureAlgorithm {
-  const { oid } = identifier(der);
+  const found = identifier(der);
+  const { oid } = found;
   const algorithm = Object.hasOwn(SIGNATURES, oid) ? SIGNATURES[oid] : undefined;
   if (!algorithm) throw unsupported(`${der.what}: ${named(oid)} is not accepted`);
+  noParameters(found);
   return algorithm;
 }
 
@@ -178,9 +189,4 @@ export function verifies(
     // OpenSSL's word for numbers that cannot be (an exponent that is even …).
     return false;
   }
-}
-
-/** @throws GuestError `corrupt` when a key is not of the kind that the algorithm names */
-export function sameKind(key: PublicNumbers, algorithm: SignatureAlgorithm, what: string): void {
-  if (key.kind !== algorithm.kind) throw corrupt(`${what}: the key is of another kind than the signature`);
 }

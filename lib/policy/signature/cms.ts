@@ -59,7 +59,7 @@ export function readSignedData(bytes: Buffer, what: string): SignedData {
   const der = explicit.into(TAG.sequence);
   explicit.end();
   der.read(TAG.integer);
-  der.read(TAG.set);
+  const hashes = readHashes(der.into(TAG.set));
   const info = der.into(TAG.sequence);
   const contentType = info.oid();
   const content = info.optional(TAG.context(0))?.content;
@@ -71,10 +71,21 @@ export function readSignedData(bytes: Buffer, what: string): SignedData {
   const signers: (Signer | GuestError)[] = [];
   while (infos.more) {
     const one = infos.read(TAG.sequence);
-    signers.push(attempt(() => readSigner(one, what)));
+    signers.push(attempt(() => readSigner(one, hashes, what)));
     if (signers.length > MOST_SIGNERS) throw limit(`${what}: more than ${MOST_SIGNERS} signers`);
   }
   return { contentType, content, certificates: readCertificates(certificates?.content, what), signers };
+}
+
+/** The hashes that are announced, those that are not known here left out. */
+function readHashes(list: Der): Set<HashName> {
+  const found = new Set<HashName>();
+  for (let count = 0; list.more; ) {
+    if (++count > MOST_SIGNERS) throw limit(`${list.what}: more than ${MOST_SIGNERS} hashes`);
+    const hash = attempt(() => readHash(list));
+    if (typeof hash === 'string') found.add(hash);
+  }
+  return found;
 }
 
 /** Those that can be read: one of a kind that is not known here need not be the one that counts. */
@@ -90,7 +101,7 @@ function readCertificates(bytes: Buffer | undefined, what: string): Certificate[
   return found;
 }
 
-function readSigner(element: Element, what: string): Signer {
+function readSigner(element: Element, hashes: ReadonlySet<HashName>, what: string): Signer {
   const der = new Der(element.content, what);
   der.read(TAG.integer);
   let id: SignerId;
@@ -102,6 +113,7 @@ function readSigner(element: Element, what: string): Signer {
     name.end();
   }
   const hash = readHash(der);
+  if (!hashes.has(hash)) throw corrupt(`${what}: a hash that is not announced`);
   const attributes = der.optional(TAG.context(0));
   const algorithm = readSignatureAlgorithm(der);
   const signature = der.read(TAG.octetString).content;

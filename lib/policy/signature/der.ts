@@ -41,6 +41,11 @@ export class Der {
     return this.#at < this.bytes.length;
   }
 
+  /** What was not read yet. */
+  get rest(): Buffer {
+    return this.bytes.subarray(this.#at);
+  }
+
   /** The next element's tag, or -1 at the end. */
   get tag(): number {
     return this.bytes[this.#at] ?? -1;

@@ -63,13 +63,15 @@ const MOST_TRIES = 200;
 export function readCertificate(raw: Buffer, what: string): Certificate {
   const outer = whole(raw, TAG.sequence, what);
   const tbs = outer.read(TAG.sequence);
+  const before = outer.rest;
   const algorithm = readSignatureAlgorithm(outer);
+  const named = before.subarray(0, before.length - outer.rest.length);
   const signature = outer.bits();
   outer.end();
   const der = new Der(tbs.content, what);
   der.optional(TAG.context(0));
   const serial = der.read(TAG.integer).content;
-  der.read(TAG.sequence);
+  if (!der.read(TAG.sequence).raw.equals(named)) throw corrupt(`${what}: names two algorithms`);
   const issuer = der.read(TAG.sequence).raw;
   der.read(TAG.sequence);
   const subject = der.read(TAG.sequence).raw;
