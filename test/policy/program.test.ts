@@ -97,6 +97,51 @@ t.test('signatures', async (t) => {
   );
 });
 
+t.test('a disk that changes between the look and the copy', async (t) => {
+  // The page cache's reads are of 16 KiB; the copy's are as long as the file.
+  const disk = readFileSync(DISK);
+  const at = disk.indexOf(readFileSync(join(FIXTURES, 'signed')).subarray(0, 3072)) + 600;
+  t.ok(at > 600);
+  const script = join(dir, 'changes.js');
+  writeFileSync(
+    script,
+    `const fs = require('node:fs');
+    const { readSync } = fs;
+    fs.readSync = (fd, into, offset, length, place) => {
+      const n = readSync(fd, into, offset, length, place);
+      if (length < 16384 && place <= ${at} && ${at} < place + n) into[offset + ${at} - place] ^= 1;
+      return n;
+    };
+    const { main } = require(${JSON.stringify(PROGRAM)}).load('core.js');
+    main(process.argv.slice(2), 'nodegrub').then((status) => { process.exitCode = status; });`,
+  );
+  const out = join(dir, 'changes');
+  mkdirSync(out);
+  const boots = (rules: object) =>
+    spawnSync(
+      'env',
+      [
+        '-i',
+        `PATH=${process.env.PATH}`,
+        'node',
+        script,
+        '-q',
+        '--output-format=simple',
+        `--output-directory=${out}`,
+      ].concat(`--policy=${policy(rules)}`, DISK),
+      { encoding: 'latin1' },
+    );
+  const r = boots({ kernel: { signature } });
+  t.equal(r.status, 1);
+  t.match(
+    r.stderr,
+    /^RuntimeError: .*menuentry 'signed': refused by policy .*kernel\.signature: \/boot\/signed: pe: .*other content/m,
+  );
+  t.equal(r.stdout, '');
+  t.same(readdirSync(out), []);
+  t.equal(boots({}).status, 0, 'it is the policy that looks');
+});
+
 t.test('a unified kernel image is signed as a whole', async (t) => {
   const rules = {
     dialects: ['bls'],
