@@ -72,6 +72,10 @@ export interface FoundMenu {
   readonly guessed?: boolean;
 }
 
+/** `gpt2 ext4: /boot/grub/grub.cfg` */
+const placeOf = ({ volume, fs, path }: ConfigFile): string =>
+  `${volumeLabel(volume, fs)}: ${printable(path)}`;
+
 /** Lists, and kernels by name: what an unattended boot does not need is a chunk. */
 const asked = () => require('./asked') as typeof import('./asked');
 
@@ -85,12 +89,14 @@ export class Bootloader {
   /** Set by `decide` where the configuration shows a menu and somebody may be there to see it. */
   offer: Offer | undefined;
   readonly warnings: string[] = [];
+  readonly policy: Policy | undefined;
   readonly #ctx: BootContext;
   readonly #request: Request;
   readonly note = (d: Diagnostic): void => void this.diagnostics.push(d);
 
   constructor(request: Request) {
     this.#request = request;
+    this.policy = request.policy;
     const seen = new Set<string>();
     const ctx: Context = {
       budget: new Budget(request.limits),
@@ -106,7 +112,7 @@ export class Bootloader {
     const parts: GuestParts = {
       // With --offset there is one filesystem and no table.
       readTable: request.offset === undefined && !request.openAs ? readTable : () => undefined,
-      openFileSystem: request.policy?.guard(open) ?? open,
+      openFileSystem: this.policy?.guard(open) ?? open,
     };
     this.guest = new Guest(ctx, parts);
     this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet };
@@ -115,10 +121,6 @@ export class Bootloader {
 
   get context(): BootContext {
     return this.#ctx;
-  }
-
-  get policy(): Policy | undefined {
-    return this.#request.policy;
   }
 
   /**
@@ -173,24 +175,24 @@ export class Bootloader {
   /** Configurations that could be evaluated, in order. */
   *menus(): Generator<FoundMenu> {
     for (const { dialect, config } of discover(this.guest, [() => dialects, furtherDialects], this.note)) {
-      const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
+      const place = placeOf(config);
       try {
         this.policy?.dialect(dialect.name);
-        yield this.#found(dialect, config, dialect.evaluate(config, this.#ctx), place);
+        yield this.#found(dialect, config, dialect.evaluate(config, this.#ctx));
       } catch (error) {
         if (!(error instanceof GuestError)) throw error;
         this.note({ volume: config.volume, rank: Rank.BadConfig, text: `${place}: ${error.describe()}` });
       }
     }
-    if (!this.#request.guess) return;
+    if (!this.#request.guess || this.policy?.refusesGuess(this.#request.say)) return;
     const { guesses } = require('./boot/guess/guess') as typeof import('./boot/guess/guess');
     for (const found of guesses(this.guest, this.#ctx)) {
-      const place = `${volumeLabel(found.config.volume, found.config.fs)}: ${printable(found.config.path)}`;
-      yield { ...this.#found(found.dialect, found.config, found.menu, place), guessed: true };
+      yield { ...this.#found(found.dialect, found.config, found.menu), guessed: true };
     }
   }
 
-  #found(dialect: BootDialect, config: ConfigFile, menu: BootMenu, place: string): FoundMenu {
+  #found(dialect: BootDialect, config: ConfigFile, menu: BootMenu): FoundMenu {
+    const place = placeOf(config);
     for (const warning of menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
     return { dialect, config, menu: this.policy?.judgedMenu(menu, config, this.#ctx) ?? menu, place };
   }

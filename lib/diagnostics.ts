@@ -2,8 +2,7 @@
 import { type Diagnostic, Rank, shortName } from './boot/discover';
 
 /** Lines for stderr, most likely volume's reason in the last, which is the only one with `RuntimeError: `. */
-/** @param refused a policy's rule for which something was not tried */
-export function failureLines(disk: string, found: readonly Diagnostic[], refused?: string): string[] {
+export function failureLines(disk: string, found: readonly Diagnostic[]): string[] {
   // A volume that got further has nothing to add by what it lacked on the way.
   const best = new Map<string, Rank>();
   for (const d of found) best.set(d.volume.name, Math.max(best.get(d.volume.name) ?? Rank.Nothing, d.rank));
@@ -14,7 +13,6 @@ export function failureLines(disk: string, found: readonly Diagnostic[], refused
   if (likely && likely.rank > Rank.NoConfig) reason = likely.text;
   else if (likely?.rank === Rank.NoConfig) reason = `no boot configuration on ${names(shown, Rank.NoConfig)}`;
   else if (likely) reason = `no filesystem that is known here on ${names(shown, likely.rank)}`;
-  if (refused !== undefined) lines.push(refused);
   return [...lines, `RuntimeError: ${disk} does not boot: ${reason}`];
 }
 

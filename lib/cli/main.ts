@@ -87,9 +87,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
   const policy =
     options.policy === undefined
       ? undefined
-      : (require('../policy') as typeof import('../policy')).loadPolicy(options.policy, options, (target) =>
-          join(target, options),
-        );
+      : (require('../policy') as typeof import('../policy')).loadPolicy(options, join);
   const disks = openDisks(options, limits);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
@@ -109,8 +107,8 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       offset: options.offset,
       openAs: options.action === 'isconfig' ? reports().configFileSystem(options.operands[0]!) : undefined,
       bootfs: options.args?.includes('zfs-bootfs=') ? reports().namedBootfs(options.args) : undefined,
-      guess: options.guess && options.action !== 'isconfig' && !policy?.noGuess,
-      quiet: !options.interactive || !boots || policy?.menu === false,
+      guess: options.guess && options.action !== 'isconfig',
+      quiet: !options.interactive || !boots || !!policy?.quiet,
       limits,
       policy,
       say: log,
@@ -138,7 +136,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       if (session) decision = await session.choose();
       if (!decision) {
         const name = printable(fromHost(options.operands[0]!));
-        for (const line of reports().failureLines(name, loader.diagnostics, policy?.noGuess)) log(line);
+        for (const line of reports().failureLines(name, loader.diagnostics)) log(line);
         return 1;
       }
       // Under libxl (never quiet) this line is what the admin finds in the log.
@@ -233,7 +231,7 @@ async function extract(
       await copyInitrds(initrds, second, loader.context);
       await second.end();
     }
-    loader.policy?.checkCopied(decision.target, out.fd, second.fd, loader.context);
+    loader.policy?.checkCopied(decision.target, outputs, loader.context);
   } catch (error) {
     if (error instanceof GuestError) error.where.unshift(decision.where);
     throw error;
@@ -268,12 +266,7 @@ function list(loader: Bootloader, options: Options, fd: number): number {
     writeAll(fd, reports().listAsJson(image, listing, loader.warnings), 'the list');
   else if (listing) writeAll(fd, reports().listAsText(listing), 'the list');
   if (listing) return 0;
-  for (const line of reports().failureLines(
-    printable(fromHost(image)),
-    loader.diagnostics,
-    loader.policy?.noGuess,
-  ))
-    log(line);
+  for (const line of reports().failureLines(printable(fromHost(image)), loader.diagnostics)) log(line);
   return 1;
 }
 

@@ -19,11 +19,13 @@ import { type ContentRules, FileChecker, type FileKind, Refused } from './files'
 import { judgedMenu } from './menu';
 import { readPolicy } from './read';
 import { type Certificate, pemBlocks, readCertificate } from './signature/x509';
-import type { Policy } from './types';
+import type { Copies, Policy } from './types';
 import { globMatches } from './words';
 
 /** What of the command line a policy looks at. */
 export interface Asked {
+  /** The policy's file. */
+  readonly policy?: string | undefined;
   readonly action: string;
   readonly entry: ByteString | undefined;
 }
@@ -33,12 +35,11 @@ export interface Asked {
  * @param finalArguments a target's arguments with `--args` in them
  * @throws GuestError when there is anything wrong with it, or when it refuses what is asked for
  */
-export function loadPolicy(
-  path: string,
-  asked: Asked,
-  finalArguments: (target: BootTarget) => ByteString,
+export function loadPolicy<T extends Asked>(
+  asked: T,
+  finalArguments: (target: BootTarget, asked: T) => ByteString,
 ): Policy {
-  return policyFrom(readPolicy(path), asked, finalArguments);
+  return policyFrom(readPolicy(asked.policy ?? ''), asked, (target) => finalArguments(target, asked));
 }
 
 /** From what was read, without reading anything. @throws GuestError */
@@ -98,14 +99,14 @@ class HostPolicy implements Policy {
     return `refused by policy ${this.#name}: ${rule}: ${what}`;
   }
 
-  get menu(): boolean {
-    return this.#rules.menu !== false;
+  get quiet(): boolean {
+    return this.#rules.menu === false;
   }
 
-  get noGuess(): string | undefined {
-    return this.#rules.guess === false
-      ? this.#words('guess', 'kernels are not looked for where no configuration boots')
-      : undefined;
+  refusesGuess(say: (line: string) => void): boolean {
+    if (this.#rules.guess !== false) return false;
+    say(this.#words('guess', 'kernels are not looked for where no configuration boots'));
+    return true;
   }
 
   guard(open: GuestParts['openFileSystem']): GuestParts['openFileSystem'] {
@@ -169,9 +170,9 @@ class HostPolicy implements Policy {
       throw new Refused(`${kind}.maxSize`, `${size} bytes, at most ${this.#sizes[kind]}`);
   }
 
-  checkCopied(target: BootTarget, kernel: number, ramdisk: number, ctx: BootContext): void {
+  checkCopied(target: BootTarget, { kernel, ramdisk }: Copies, ctx: BootContext): void {
     try {
-      this.#files.copied(target, { kernel, ramdisk }, ctx);
+      this.#files.copied(target, { kernel: kernel.fd, ramdisk: ramdisk.fd }, ctx);
     } catch (error) {
       if (error instanceof Refused) throw unsupported(this.#words(error.rule, error.why));
       throw error;

@@ -2,11 +2,14 @@
 import type { GuestParts } from '../boot/guest';
 import type { BootContext, BootMenu, BootTarget, ConfigFile } from '../boot/model';
 
+/** Where kernel and ramdisk were copied to: descriptors that can be read again. */
+export type Copies = Readonly<Record<'kernel' | 'ramdisk', { readonly fd: number }>>;
+
 export interface Policy {
-  /** False: nobody is shown a menu. */
-  readonly menu: boolean;
-  /** Set where kernels are not to be looked for: that rule, for the log. */
-  readonly noGuess: string | undefined;
+  /** Nobody is shown a menu. */
+  readonly quiet: boolean;
+  /** True, and said, where kernels without a configuration are not to be looked for. */
+  refusesGuess(say: (line: string) => void): boolean;
   /** Lets only the filesystems of allowed kinds on allowed volumes be opened. */
   guard(open: GuestParts['openFileSystem']): GuestParts['openFileSystem'];
   /** @throws GuestError when this kind of configuration is refused */
@@ -19,5 +22,5 @@ export interface Policy {
    * Looks at what was copied.
    * @throws GuestError that names the rule which refuses it
    */
-  checkCopied(target: BootTarget, kernel: number, ramdisk: number, ctx: BootContext): void;
+  checkCopied(target: BootTarget, outputs: Copies, ctx: BootContext): void;
 }
