@@ -25,11 +25,13 @@ export function kernelWords(line: ByteString): Word[] {
     while (at < line.length && isBlank(line[at]!)) at++;
     if (at >= line.length) return words;
     const from = at;
+    // The kernel takes a `=` at the very beginning for a part of the name.
+    const first = line[from] === '"' ? from + 1 : from;
     let quoted = false;
     let equals = -1;
     for (; at < line.length && (quoted || !isBlank(line[at]!)); at++) {
       if (line[at] === '"') quoted = !quoted;
-      else if (line[at] === '=' && equals < 0) equals = at;
+      else if (line[at] === '=' && equals < 0 && at > first) equals = at;
     }
     words.push({ text: unquoted(line.slice(from, at), equals - from), from, to: at });
   }

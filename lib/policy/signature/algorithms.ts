@@ -5,7 +5,7 @@
  * RSA: PKCS #1 v1.5 (RFC 8017). ECDSA: P-256, P-384, P-521 (RFC 5480). Hashes: SHA-256, SHA-384, SHA-512; no SHA-1, no MD5.
  */
 import type { KeyObject } from 'node:crypto';
-import { corrupt, type GuestError, unsupported } from '../../bytes/errors';
+import { corrupt, GuestError, unsupported } from '../../bytes/errors';
 import { type Der, TAG, whole } from './der';
 
 export type HashName = 'sha256' | 'sha384' | 'sha512';
@@ -157,7 +157,7 @@ function rawEc(signature: Buffer, size: number): Buffer | undefined {
     s.copy(raw, 2 * size - s.length);
     return raw;
   } catch (error) {
-    if ((error as GuestError).name !== 'GuestError') throw error;
+    if (!(error instanceof GuestError)) throw error;
     return undefined;
   }
 }
