@@ -171,6 +171,9 @@ class HostPolicy implements Policy {
   }
 
   checkCopied(target: BootTarget, { kernel, ramdisk }: Copies, ctx: BootContext): void {
+    // Whatever way a target came about: none that was not judged boots.
+    if (!target.settled || target.problem !== null)
+      throw unsupported(target.problem ?? this.#words('defect', 'the entry was not judged'));
     try {
       this.#files.copied(target, { kernel: kernel.fd, ramdisk: ramdisk.fd }, ctx);
     } catch (error) {

@@ -8,6 +8,7 @@ import type {
   Shell,
   ShellResult,
 } from '../boot/model';
+import { fromHost } from '../bytes/text';
 
 export interface Judge {
   target(target: BootTarget): BootTarget;
@@ -79,9 +80,13 @@ export function judgedMenu(menu: BootMenu, config: ConfigFile, ctx: BootContext,
     return {
       run(line): ShellResult {
         const result = inner.run(line);
+        const target = result.target && judged(result.target, wrap, judge);
+        // Whoever is told `boot` boots.
+        if (target && target.problem !== null)
+          return { output: `${result.output}error: ${fromHost(target.problem)}.\n`, how: 'done' };
         return {
           ...result,
-          ...(result.target ? { target: judged(result.target, wrap, judge) } : {}),
+          ...(target ? { target } : {}),
           ...(result.menu ? { menu: wrap(result.menu) } : {}),
         };
       },
