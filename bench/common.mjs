@@ -40,6 +40,20 @@ export function built(script, ...args) {
   return run.stdout.trim();
 }
 
+/**
+ * Lets the page cache forget a disk and read it again from end to end. How its pages were written (through a loop device, piece
+ * by piece) decides otherwise how fast they are read: a quarter of the time of a fragmented copy.
+ */
+export function evenly(disk) {
+  const calls = [
+    ['dd', `of=${disk}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none'],
+    ['dd', `if=${disk}`, 'of=/dev/null', 'bs=1M', 'status=none'],
+  ];
+  for (const [program, ...args] of calls)
+    if (spawnSync(program, args).status !== 0) fail(`${program} ${args.join(' ')} failed`);
+  return disk;
+}
+
 /** A folder below `out` that goes when the program ends. */
 export function workFolder(out) {
   const work = mkdtempSync(join(out, 'nodegrub-bench-'));

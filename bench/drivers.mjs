@@ -18,6 +18,7 @@ import {
   bootloader,
   built,
   env,
+  evenly,
   fail,
   machine,
   markdown,
@@ -50,8 +51,18 @@ const ROWS = [
   { name: 'xfs', title: 'XFS', frag: true, names: true },
   { name: 'btrfs', title: 'btrfs', frag: true, names: true },
   { name: 'ufs2', title: 'UFS2 (makefs)', names: true },
+  { name: 'f2fs', title: 'F2FS' },
+  { name: 'exfat', title: 'exFAT' },
+  { name: 'ntfs', title: 'NTFS (ntfs-3g)' },
+  { name: 'udf', title: 'UDF (genisoimage)' },
+  // GRUB 2.06 reads no EROFS.
+  { name: 'erofs', title: 'EROFS', alone: true },
+  { name: 'romfs', title: 'romfs' },
+  { name: 'cpio', title: 'cpio, newc' },
+  { name: 'tar', title: 'tar' },
   { name: 'minix3', title: 'MINIX 3' },
   { name: 'nilfs2', title: 'NILFS2' },
+  { name: 'erofs-lz4', title: 'EROFS, LZ4', packed: true, alone: true },
   { name: 'squashfs-gzip', title: 'squashfs, gzip', packed: true, names: true },
   { name: 'squashfs-xz', title: 'squashfs, xz', packed: true },
   // GRUB reads no zstd in squashfs.
@@ -95,7 +106,7 @@ const differences = (more, less) => more.map((ms, i) => ms - less[i]);
 const quotient = (a, b) => median(a.map((ms, i) => Math.max(ms, 0.01) / Math.max(b[i], 0.01)));
 
 function throughput(row) {
-  const disk = built('drivers.sh', row.name);
+  const disk = evenly(built('drivers.sh', row.name));
   // Beside the disk: within a tmpfs cp would not copy as it does from a disk to it.
   const files = ['initrd.img', 'small.img'].map((name) => {
     const path = `${disk}.${name}`;
@@ -133,7 +144,7 @@ function throughput(row) {
 }
 
 function fragments(row) {
-  const disk = built('drivers.sh', `frag-${row.name}`);
+  const disk = evenly(built('drivers.sh', `frag-${row.name}`));
   const times = rounds(
     { plain: nodegrub(disk, 0), fragmented: nodegrub(disk, 1), small: nodegrub(disk, 2) },
     `frag-${row.name}`,

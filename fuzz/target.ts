@@ -1,6 +1,6 @@
 /** What the harness can run: one target is one parser (a driver, a dialect, a decompressor …) or the whole program. */
 import { Budget, type Context } from '../lib/bytes/budget';
-import { BUDGETS } from '../lib/bytes/limits';
+import { LIMITS } from '../lib/bytes/limits';
 import type { Random } from './random';
 
 export interface Target<C = unknown> {
@@ -22,8 +22,14 @@ export interface Target<C = unknown> {
 }
 
 /** What one execution may spend: enough for any sound fixture, and little enough that a million of them end today. */
-export const ALLOWANCE = { steps: 200_000, bytesRead: 32 * 1024 ** 2, bytesAllocated: 48 * 1024 ** 2 };
+export const ALLOWANCE = {
+  runSteps: 200_000,
+  runBytesRead: 32 * 1024 ** 2,
+  runBytesAllocated: 48 * 1024 ** 2,
+};
 
 export function context(allowance: typeof ALLOWANCE = ALLOWANCE): Context {
-  return { budget: new Budget({ ...BUDGETS.run, ...allowance }, 'fuzz'), warn: () => {} };
+  // Time and memory are measured by the harness, over one execution and not over the process.
+  const limits = { ...LIMITS, ...allowance, cpuSeconds: 1e9, memory: 2 ** 50 };
+  return { budget: new Budget(limits, 'fuzz'), warn: () => {} };
 }

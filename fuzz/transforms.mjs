@@ -156,7 +156,7 @@ export const HOOKS = [
   {
     file: 'lib/bytes/budget.ts',
     from: 'this.#steps -= count;',
-    to: 'if (__fz.step && !this.#parent) __fz.step(count);\n    this.#steps -= count;',
+    to: 'if (__fz.step && !this.parent) __fz.step(count);\n    this.#steps -= count;',
   },
 ];
 

@@ -53,6 +53,9 @@ export interface Report {
 }
 
 const root = process.env.NODEGRUB_FUZZ_ROOT!;
+// `main` inside this process counts its time and memory since its start: here one execution's are measured.
+process.env.NODEGRUB_MAX_CPU_SECONDS = '1000000';
+process.env.NODEGRUB_MAX_MEMORY = '1000G';
 const targets = new Map<string, Target>();
 const lists: (() => readonly Target[])[] = [
   () => fileSystemTargets(root),

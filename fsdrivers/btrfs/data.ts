@@ -15,8 +15,17 @@ import type { Volume } from './volume';
 const SMALL = 128 * 1024;
 /** Bytes that are verified at a time. */
 const VERIFIED = 256 * 1024;
-/** Bytes of a larger file that are verified all the same, at the beginnings of its extents: a damaged member shows there. */
-const SAMPLED = 1024 * 1024;
+/** Bytes of a larger file that are verified all the same, those of its first extents: a damaged member shows there. */
+const SAMPLED = 128 * 1024;
+
+/** Without a spread: there may be thousands. */
+const stretch = ({ offset, length, source, at }: Omit<Extent & { kind: 'data' }, 'kind'>): Extent => ({
+  kind: 'data',
+  offset,
+  length,
+  source,
+  at,
+});
 
 export class Data {
   readonly #volume: Volume;
@@ -51,11 +60,26 @@ export class Data {
         sample > 0 &&
         !this.#verifies(size, file.summed)
       ) {
-        const count = Math.min(VERIFIED, sample, run.length);
+        const count = Math.min(sample, run.length);
         sample -= count;
         if (file.summed) within(file.name, () => this.read(run.logical + run.offset, count, file));
       }
       if (run.kind === 'stored' && run.compression === 0 && !this.#verifies(size, file.summed)) {
+        const plain = this.#volume.plainPlace(run.logical + run.offset, length);
+        if (plain) {
+          if (
+            place &&
+            place.source === plain.source &&
+            place.at + place.length === plain.at &&
+            place.offset + place.length === run.start
+          )
+            place.length += length;
+          else {
+            if (place) yield stretch(place);
+            place = { offset: run.start, length, source: plain.source, at: plain.at };
+          }
+          continue;
+        }
         for (const next of this.#places(run.start, run.logical + run.offset, length, file)) {
           if (next.kind !== 'data') {
             if (place) yield { kind: 'data', ...place };

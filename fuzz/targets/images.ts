@@ -75,7 +75,7 @@ export class ImageTarget<T> implements Target<ImageCase> {
 
   #survey(disk: Disk, others: () => Iterable<BlockSource>): Survey {
     // A first time without notes: what there is.
-    const large = { steps: 3_000_000, bytesRead: 2 ** 30, bytesAllocated: 2 ** 30 };
+    const large = { runSteps: 3_000_000, runBytesRead: 2 ** 30, runBytesAllocated: 2 ** 30 };
     const ctx = context(large);
     let paths: string[] = [];
     try {

@@ -49,7 +49,8 @@ export function checkContract(
   const lines = said.split('\n').filter((line) => line !== '');
   if (status === 0) {
     if (errors !== 0) wrong('RuntimeError after success');
-    if (stdout.length === 0) wrong('status 0 and nothing on stdout');
+    // A configuration without entries has an empty list, which is no failure.
+    if (stdout.length === 0 && !options.includes('-l')) wrong('status 0 and nothing on stdout');
     if (!options.includes('-l') && !options.includes('-n')) {
       const text = stdout.toString('latin1');
       if (!/^(kernel \/|linux \(kernel '\/|linux \(kernel "\/)/.test(text))
@@ -211,6 +212,7 @@ export class ProcessTarget extends ProgramBase {
     const args = [...options, ...(boots ? [`--output-directory=${out}`] : []), image];
     const child = spawnSync(process.execPath, [join(this.root, 'dist/nodegrub.js'), ...args], {
       timeout: 60_000,
+      env: {},
       killSignal: 'SIGKILL',
       maxBuffer: 1 << 26,
     });
