@@ -99,7 +99,7 @@ t.test('every way to a target', async (t) => {
   const refused = shell.run('boot');
   t.same([refused.how, refused.target, refused.output], ['done', undefined, 'error: judged.\n']);
   const other = shell.run('configfile /other.cfg');
-  t.equal(other.menu?.entries[0]!.resolve().problem, 'judged');
+  t.equal(other.menu!.entries[0]!.resolve().problem, 'judged');
   t.ok(shell.complete('linu', 4).insert.startsWith('linux'));
   const immediate = evaluate(grub, '/c', { c: 'linux /k now\nboot\n', k: 'kernel' });
   t.equal(
