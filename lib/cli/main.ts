@@ -259,8 +259,8 @@ function list(loader: Bootloader, options: Options, fd: number): number {
   const listing: Listing | undefined = loader.list();
   const image = options.operands[0]!;
   if (options.format === 'json')
-    writeAll(fd, reports().listAsJson(image, listing, loader.warnings), 'the list');
-  else if (listing) writeAll(fd, reports().listAsText(listing), 'the list');
+    reports().writeList(fd, reports().listAsJson(image, listing, loader.warnings));
+  else if (listing) reports().writeList(fd, reports().listAsText(listing));
   if (listing) return 0;
   for (const line of reports().failureLines(printable(fromHost(image)), loader.diagnostics)) log(line);
   return 1;
