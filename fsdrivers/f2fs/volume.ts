@@ -2,6 +2,7 @@
 import type { Context } from '../../lib/bytes/budget';
 import { type Checksums, le32 } from '../../lib/bytes/checksum';
 import { corrupt } from '../../lib/bytes/errors';
+import { words } from '../../lib/bytes/words';
 import type { FsNode, NodeKind } from '../../lib/fs/types';
 import { type BlockSource, readBytes } from '../../lib/source/types';
 import {
@@ -263,7 +264,7 @@ export class F2fsVolume {
 
   /** `count` addresses that stand at `at`, the file's from block `from` on. */
   *#runs(bytes: Buffer, at: number, count: number, from: number): Generator<Addressed> {
-    const list = numbers(bytes, at, count);
+    const list = words(bytes, at, count);
     for (let i = 0; i < count; ) {
       const address = list[i]!;
       let end = i + 1;
@@ -353,12 +354,3 @@ export class F2fsVolume {
 }
 
 const isMark = (address: number): boolean => address === ADDRESS.hole || address >= ADDRESS.compressed;
-
-/** 32-bit numbers, in this machine's own byte order: a file has tens of thousands. */
-function numbers(bytes: Buffer, at: number, count: number): Uint32Array {
-  const copy = Uint8Array.prototype.slice.call(bytes, at, at + count * 4);
-  const list = new Uint32Array(copy.buffer, copy.byteOffset, count);
-  if (new Uint8Array(Uint32Array.of(1).buffer)[0] === 0)
-    for (let i = 0; i < count; i++) list[i] = bytes.readUInt32LE(at + i * 4);
-  return list;
-}
