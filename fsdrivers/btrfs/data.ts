@@ -54,17 +54,13 @@ export class Data {
     for (const run of runs) {
       if (run.start >= size) break;
       const length = Math.min(run.length, size - run.start);
-      if (
-        run.kind === 'stored' &&
-        run.compression === 0 &&
-        sample > 0 &&
-        !this.#verifies(size, file.summed)
-      ) {
+      const asItIs = run.kind === 'stored' && run.compression === 0;
+      if (asItIs && sample > 0 && !this.#verifies(size, file.summed)) {
         const count = Math.min(sample, run.length);
         sample -= count;
         if (file.summed) within(file.name, () => this.read(run.logical + run.offset, count, file));
       }
-      if (run.kind === 'stored' && run.compression === 0 && !this.#verifies(size, file.summed)) {
+      if (asItIs && !this.#verifies(size, file.summed)) {
         const plain = this.#volume.plainPlace(run.logical + run.offset, length);
         if (plain) {
           if (

@@ -200,10 +200,13 @@ export class BtrfsFileSystem implements Subvolumes {
       summed,
       logged: subvolume.log ? [subvolume.log.tree] : [],
     });
-    for (;;) {
-      const next = within(name, () => inner.next());
-      if (next.done) return;
-      yield next.value;
+    // Around all of them: a file may have thousands.
+    try {
+      yield* inner;
+    } catch (error) {
+      within(name, () => {
+        throw error;
+      });
     }
   }
 
