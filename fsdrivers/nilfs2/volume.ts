@@ -105,6 +105,8 @@ export class NilfsVolume {
   readonly #salvaged: Salvaged;
   readonly #dat: Mapped;
   readonly #ifile: Mapped;
+  /** The DAT's node at level 1 that led to something last. */
+  #datLeaf: Node | undefined;
   /** The DAT's block that was used last: neighbours have neighbouring numbers. */
   #datBlock: { readonly index: number; readonly bytes: Buffer; words?: Uint32Array } | undefined;
 
@@ -251,7 +253,12 @@ export class NilfsVolume {
   #lookup(file: Mapped, key: number): number | undefined {
     if (!(file.bmap[0]! & BMAP_LARGE))
       return (key < DIRECT_BLOCKS && number64(file.bmap, 8 + key * 8)) || undefined;
-    for (let node = this.#root(file); ; ) {
+    const near = file === this.#dat ? this.#datLeaf : undefined;
+    const isNear =
+      near &&
+      number64(near.bytes, near.keysAt) <= key &&
+      number64(near.bytes, near.keysAt + (near.count - 1) * 8) >= key;
+    for (let node = isNear ? near : this.#root(file); ; ) {
       this.ctx.budget.step();
       let low = 0;
       let high = node.count;
@@ -263,6 +270,7 @@ export class NilfsVolume {
       }
       if (low === 0) return undefined;
       const pointer = number64(node.bytes, node.pointersAt + (low - 1) * 8);
+      if (node.level === 1 && file === this.#dat) this.#datLeaf = node;
       if (node.level === 1)
         return number64(node.bytes, node.keysAt + (low - 1) * 8) === key ? pointer : undefined;
       node = this.#child(file, node, pointer);

@@ -3,14 +3,14 @@
  * has tens of thousands of entries.
  */
 
-/** `count` 32-bit numbers from byte `at` on, which are all there: a copy. */
+/** `count` 32-bit numbers from byte `at` on, which are all there; a view of the bytes where that is possible. */
 export function words(bytes: Uint8Array, at: number, count: number): Uint32Array {
+  const from = bytes.byteOffset + at;
+  const variables: Readonly<Record<string, unknown>> = process.config.variables;
+  if (variables.node_byteorder === 'little' && from % 4 === 0)
+    return new Uint32Array(bytes.buffer, from, count);
   const list = new Uint32Array(count);
-  const own = new Uint8Array(list.buffer);
-  own.set(bytes.subarray(at, at + count * 4));
-  if (new Uint8Array(Uint32Array.of(1).buffer)[0] !== 1) {
-    const view = new DataView(list.buffer);
-    for (let i = 0; i < count; i++) list[i] = view.getUint32(i * 4, true);
-  }
+  const view = new DataView(bytes.buffer, from, count * 4);
+  for (let i = 0; i < count; i++) list[i] = view.getUint32(i * 4, true);
   return list;
 }
