@@ -150,7 +150,7 @@ function readExtensions(head: Buffer, start: number, nameAt: number, label: stri
 function names(bits: bigint, table: Buffer | undefined): string {
   const known = new Map<number, string>();
   for (let at = 0; table && at + FEATURE_NAME_BYTES <= table.length; at += FEATURE_NAME_BYTES) {
-    const name = fromBytes(table.subarray(at + 2, at + FEATURE_NAME_BYTES)).replace(/\0[^]*$/, '');
+    const name = fromBytes(table.subarray(at + 2, at + FEATURE_NAME_BYTES)).replace(/\0.*$/s, '');
     if (table[at] === 0) known.set(table[at + 1]!, printable(name));
   }
   const all: string[] = [];

@@ -122,16 +122,16 @@ function parentName(file: BlockSource, header: Buffer, ctx: Context): ByteString
     const bytes = readBytes(file, l.PlatformDataOffset, l.PlatformDataLength, ctx);
     if (l.PlatformCode === RELATIVE) return fromWindows(fromUtf16(bytes, 0, bytes.length >> 1));
     url ??= fromBytes(bytes)
-      .replace(/\0[^]*$/, '')
+      .replace(/\0.*$/s, '')
       .replace(/^file:\/\//, '');
   }
   if (url !== undefined) return url;
   const name = Buffer.from(header.subarray(64, 64 + 512)).swap16();
-  const text = fromUtf16(name, 0, 256).replace(/\0[^]*$/, '');
+  const text = fromUtf16(name, 0, 256).replace(/\0.*$/s, '');
   return text.replace(/^.*[\\/]/s, '');
 }
 
-const fromWindows = (path: ByteString): ByteString => path.replace(/\0[^]*$/, '').replaceAll('\\', '/');
+const fromWindows = (path: ByteString): ByteString => path.replace(/\0.*$/s, '').replaceAll('\\', '/');
 
 export const reader: ImageReader = {
   references(file, ctx) {

@@ -35,7 +35,7 @@ const TYPES: Readonly<Record<string, ExtentLine['type']>> = {
 export function parseDescriptor(text: ByteString, label: string, ctx: Context): Descriptor {
   const values = new Map<string, ByteString>();
   const extents: ExtentLine[] = [];
-  for (const raw of text.replace(/\0[^]*$/, '').split(/\r?\n/)) {
+  for (const raw of text.replace(/\0.*$/s, '').split(/\r?\n/)) {
     ctx.budget.step();
     const line = raw.trim();
     if (line === '' || line.startsWith('#')) continue;
