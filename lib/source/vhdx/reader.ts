@@ -111,10 +111,9 @@ interface Head {
   readonly file: BlockSource;
 }
 
-function readHead(raw: BlockSource, ctx: Context): Head {
-  const { label } = raw;
-  const header = readHeader(raw, ctx);
-  const file = replay(raw, header, ctx);
+/** @param file with its log replayed */
+function readHead(file: BlockSource, header: ReturnType<typeof readHeader>, ctx: Context): Head {
+  const { label } = file;
   const { bat, metadata } = readRegions(file, ctx);
   const table = readBytes(file, metadata.at, MetadataTable.size, ctx);
   const { Signature, EntryCount } = MetadataTable.read(table);
@@ -184,12 +183,14 @@ function readLocator(bytes: Buffer, label: string): NonNullable<Head['parent']> 
 
 export const reader: ImageReader = {
   references(file, ctx) {
-    const { parent } = readHead(file, ctx);
+    // Without its log, which is long: a parent that only the log names will not be found.
+    const { parent } = readHead(file, readHeader(file, ctx), ctx);
     return parent ? [parent.reference] : [];
   },
 
   open(file, ctx, options) {
-    const head = readHead(file, ctx);
+    const header = readHeader(file, ctx);
+    const head = readHead(replay(file, header, ctx), header, ctx);
     const parent = head.parent && options.resolve(head.parent.reference);
     if (head.parent && parent) {
       const id = (parent as { dataWriteGuid?: string }).dataWriteGuid ?? 'not a VHDX';
