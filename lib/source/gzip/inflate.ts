@@ -293,46 +293,120 @@ export class Inflate {
     if (distance > at) throw corrupt(`deflate: a match ${distance} bytes back, there are ${at}`);
     const count = Math.min(this.#match, end - at);
     this.#match -= count;
-    if (distance === 1) out.fill(out[at - 1]!, at, at + count);
-    else if (distance >= count) out.copyWithin(at, at - distance, at - distance + count);
-    else for (let i = at; i < at + count; i++) out[i] = out[i - distance]!;
+    copyMatch(out, at, distance, count);
     return at + count;
   }
 
+  /** Literals and matches; as long as input and room are plenty, without looking at either's end. */
   #codes(out: Uint8Array, at: number, end: number): number {
-    const literals = this.#literals!;
-    const { table, log } = literals;
-    const mask = (1 << log) - 1;
     let p = at;
-    while (p < end) {
-      // The usual way, without calls: up to 24 bits held, a literal.
-      let entry = table[this.#held & mask]!;
-      let bits = entry & 15;
-      while ((bits === 0 || bits > this.#bits) && this.#bits < log) {
-        this.#more();
-        entry = table[this.#held & mask]!;
-        bits = entry & 15;
+    while (p < end && this.#block !== undefined && this.#match === 0) {
+      if (this.#bytes.length - this.#next >= FAST_INPUT && end - p >= FAST_OUTPUT)
+        p = this.#fast(out, p, end);
+      else p = this.#one(out, p, end);
+    }
+    return p;
+  }
+
+  #one(out: Uint8Array, at: number, end: number): number {
+    const symbol = this.#symbol(this.#literals!);
+    if (symbol < END_OF_BLOCK) {
+      out[at] = symbol;
+      return at + 1;
+    }
+    if (symbol === END_OF_BLOCK) {
+      this.#blockEnds();
+      return at;
+    }
+    const length = symbol - 257;
+    if (length > 28) throw corrupt('deflate: a length that is none');
+    this.#match = LENGTH_BASE[length]! + this.#take(LENGTH_BITS[length]!);
+    const d = this.#symbol(this.#distances!);
+    if (d > 29) throw corrupt('deflate: a distance that is none');
+    this.#distance = DISTANCE_BASE[d]! + this.#take(DISTANCE_BITS[d]!);
+    return this.#copy(out, at, end);
+  }
+
+  /** The same in local variables. Up to 31 bits are held; a length takes 20 at most, a distance 15 and 13. */
+  #fast(out: Uint8Array, at: number, end: number): number {
+    const { table: literals, log: literalLog } = this.#literals!;
+    const { table: distances, log: distanceLog } = this.#distances!;
+    const literalMask = (1 << literalLog) - 1;
+    const distanceMask = (1 << distanceLog) - 1;
+    const bytes = this.#bytes;
+    const lastIn = bytes.length - FAST_INPUT;
+    const lastOut = end - FAST_OUTPUT;
+    let next = this.#next;
+    let held = this.#held;
+    let bits = this.#bits;
+    let p = at;
+    let ends = false;
+    while (p <= lastOut && next <= lastIn) {
+      while (bits < 24) {
+        held |= bytes[next++]! << bits;
+        bits += 8;
       }
-      if (bits === 0 || bits > this.#bits) throw corrupt('deflate: a code that is none');
-      this.#held >>>= bits;
-      this.#bits -= bits;
-      const symbol = entry >> 4;
+      let entry = literals[held & literalMask]!;
+      let used = entry & 15;
+      if (used === 0) throw corrupt('deflate: a code that is none');
+      held >>>= used;
+      bits -= used;
+      let symbol = entry >> 4;
       if (symbol < END_OF_BLOCK) {
         out[p++] = symbol;
         continue;
       }
       if (symbol === END_OF_BLOCK) {
-        this.#blockEnds();
-        return p;
+        ends = true;
+        break;
       }
-      const length = symbol - 257;
-      if (length > 28) throw corrupt('deflate: a length that is none');
-      this.#match = LENGTH_BASE[length]! + this.#take(LENGTH_BITS[length]!);
-      const d = this.#symbol(this.#distances!);
-      if (d > 29) throw corrupt('deflate: a distance that is none');
-      this.#distance = DISTANCE_BASE[d]! + this.#take(DISTANCE_BITS[d]!);
-      p = this.#copy(out, p, end);
+      symbol -= 257;
+      if (symbol > 28) throw corrupt('deflate: a length that is none');
+      used = LENGTH_BITS[symbol]!;
+      const length = LENGTH_BASE[symbol]! + (held & ((1 << used) - 1));
+      held >>>= used;
+      bits -= used;
+      while (bits < 24) {
+        held |= bytes[next++]! << bits;
+        bits += 8;
+      }
+      entry = distances[held & distanceMask]!;
+      used = entry & 15;
+      symbol = entry >> 4;
+      if (used === 0 || symbol > 29) throw corrupt('deflate: a distance that is none');
+      held >>>= used;
+      bits -= used;
+      while (bits < 24) {
+        held |= bytes[next++]! << bits;
+        bits += 8;
+      }
+      used = DISTANCE_BITS[symbol]!;
+      const distance = DISTANCE_BASE[symbol]! + (held & ((1 << used) - 1));
+      held >>>= used;
+      bits -= used;
+      if (distance > p) throw corrupt(`deflate: a match ${distance} bytes back, there are ${p}`);
+      if (length < 48) for (const stop = p + length; p < stop; p++) out[p] = out[p - distance]!;
+      else {
+        copyMatch(out, p, distance, length);
+        p += length;
+      }
     }
+    // Whole bytes go back: the slow way may run out of input without having needed them.
+    const back = Math.min(bits >> 3, next);
+    this.#next = next - back;
+    this.#bits = bits - back * 8;
+    this.#held = held & ((1 << this.#bits) - 1);
+    if (ends) this.#blockEnds();
     return p;
   }
+}
+
+/** Bytes of input that a length and a distance take at most, and bytes that they give. */
+const FAST_INPUT = 12;
+const FAST_OUTPUT = 258;
+
+function copyMatch(out: Uint8Array, at: number, distance: number, count: number): void {
+  if (distance === 1) out.fill(out[at - 1]!, at, at + count);
+  else if (distance >= count) out.copyWithin(at, at - distance, at - distance + count);
+  else for (let i = at; i < at + count; i++) out[i] = out[i - distance]!;
 }
