@@ -28,10 +28,10 @@ function samples(): Map<string, () => Buffer> {
 }
 
 /** Opened by name and read to its end. */
-function outcome(bytes: Buffer, format: string) {
+function outcome(bytes: Buffer, format: string, snapshot?: string) {
   const ctx = context(2_000_000, { runBytesAllocated: 128 * 1024 ** 2, runBytesRead: 256 * 1024 ** 2 });
   try {
-    const { disk } = openBytes(bytes, `x.${format}`, { format }, ctx);
+    const { disk } = openBytes(bytes, `x.${format}`, { format, snapshot }, ctx);
     hashOf(disk, 0, Math.min(disk.size, 8 * 1024 ** 2));
     return { code: ctx.warnings.length > 0 ? 'warned' : 'sound', said: ctx.warnings.join() };
   } catch (error) {
@@ -45,7 +45,7 @@ t.test('each sample gives what its name says', async (t) => {
   t.ok(all.size > 80, `${all.size} samples`);
   for (const [name, make] of all) {
     const [, format, code] = /^([^-]+)-([^-]+)/.exec(name)!;
-    const { code: got, said } = outcome(make(), format!);
+    const { code: got, said } = outcome(make(), format!, name.endsWith('-snapshots') ? 'before' : undefined);
     t.equal(got, code, `${name}: ${said}`);
     t.ok(said.length > 20, `${name}: with evidence: ${said}`);
     t.notMatch(said, /NaN|undefined|\[object/, name);

@@ -92,7 +92,7 @@ export const LogDescriptor = struct('VHDX log descriptor', 32, {
   Signature: text(0, 4),
   TrailingBytes: bytes(4, 4),
   LeadingBytes: bytes(8, 8),
-  ZeroLength: u64le(8),
+  ZeroLength: bits64le(8), // of `zero` only: else it is any data
   FileOffset: u64le(16),
   SequenceNumber: bits64le(24),
 });

@@ -123,12 +123,14 @@ class Replayed implements BlockSource {
   readonly #sectors = new Map<number, Sector>();
   /** Bytes of the file that are zeros unless a sector says otherwise. */
   readonly #zeros: { readonly from: number; readonly to: number }[] = [];
+  readonly #ctx: Context;
 
   constructor(
     readonly file: BlockSource,
     entries: readonly Entry[],
     ctx: Context,
   ) {
+    this.#ctx = ctx;
     this.label = file.label;
     this.size = file.size;
     this.sectorSize = file.sectorSize;
@@ -144,7 +146,9 @@ class Replayed implements BlockSource {
       if (d.SequenceNumber !== sequence || d.FileOffset % LOG_SECTOR !== 0)
         throw corrupt(`log entry ${sequence}: descriptor ${i} is not its own`, this.label);
       if (d.Signature === 'zero') {
-        const to = d.FileOffset + d.ZeroLength;
+        const to = d.FileOffset + Number(d.ZeroLength);
+        if (!Number.isSafeInteger(to))
+          throw corrupt(`log entry ${sequence}: zeros up to byte ${to}`, this.label);
         ctx.budget.step(this.#sectors.size);
         for (const sector of this.#sectors.keys())
           if (sector * LOG_SECTOR >= d.FileOffset && sector * LOG_SECTOR < to) this.#sectors.delete(sector);
@@ -190,6 +194,7 @@ class Replayed implements BlockSource {
   }
 
   #amend(at: number, into: Uint8Array): void {
+    this.#ctx.budget.step(1 + this.#zeros.length);
     const end = at + into.length;
     for (const { from, to } of this.#zeros)
       if (from < end && to > at) into.fill(0, Math.max(from, at) - at, Math.min(to, end) - at);
