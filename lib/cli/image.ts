@@ -1,5 +1,6 @@
 /** `--image-…`: what the caller says of the disks' formats. A chunk: most say nothing. */
 import { unsupported } from '../bytes/errors';
+import { LIMITS, type Limits } from '../bytes/limits';
 import { fromHost, printable } from '../bytes/text';
 import { formatNamed, formats, type ImageChoice } from '../source';
 import type { FileSource } from '../source/file';
@@ -48,12 +49,13 @@ export function prepareImages(
   options: Options,
   disks: readonly BlockSource[],
   File: MakeFile,
+  limits: Limits = LIMITS,
 ): ImageChoice[] {
   const image = options.image!;
   return choices(image, disks.length).map((choice, i) => {
     const { format } = choice;
     if (image.references !== 'directory' || format === undefined) return choice;
-    const members = openReferences(options.operands[i]!, disks[i] as FileSource, format, File);
+    const members = openReferences(options.operands[i]!, disks[i] as FileSource, format, File, limits);
     return { ...choice, members };
   });
 }

@@ -79,7 +79,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
   const disks = openDisks(options, limits);
   const images =
     options.image &&
-    (require('./image') as typeof import('./image')).prepareImages(options, disks, FileSource);
+    (require('./image') as typeof import('./image')).prepareImages(options, disks, FileSource, limits);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
   const created = newResult(options.output);

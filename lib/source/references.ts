@@ -3,22 +3,19 @@
  * and allowed it. This is done while the program may still be root, so it reads no more of an image than its head, and
  * what it finds there is taken for a file's name in the image's own directory or refused.
  */
-import { closeSync, constants, fstatSync, openSync, realpathSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Budget, Context } from '../bytes/budget';
 import { GuestError, hostError, unsupported, within } from '../bytes/errors';
+import type { Limits } from '../bytes/limits';
+import { over } from '../bytes/over';
 import { type ByteString, fromHost, printable, toBytes } from '../bytes/text';
 import type { FileSource } from './file';
 import type { Reference } from './format';
 import { formatOf, formats, type Member } from './index';
 import type { BlockSource } from './types';
 
-/** Images that are made from one another; XenServer stops at 30. */
-const MAX_DEPTH = 32;
-/** Files in all; a disk of 1 TB in pieces of 2 GB has 500. */
-const MAX_FILES = 600;
-
-/** Nothing is counted: what is read of a head is bounded by its layout, and there are at most MAX_FILES. */
+/** Nothing is counted: what is read of a head is bounded by its layout, and there are at most `imageFiles`. */
 const uncounted: Context = {
   budget: { step() {}, read() {}, allocate() {} } as unknown as Budget,
   warn() {},
@@ -35,6 +32,7 @@ interface Run {
   files: number;
   readonly opened: FileSource[];
   readonly File: MakeFile;
+  readonly limits: Limits;
 }
 
 /**
@@ -48,6 +46,7 @@ export function openReferences(
   image: FileSource,
   format: string,
   File: MakeFile,
+  limits: Limits,
 ): ReadonlyMap<ByteString, Member> {
   const directory = dirname(path);
   let real: string;
@@ -62,6 +61,7 @@ export function openReferences(
     files: 0,
     opened: [],
     File,
+    limits,
   };
   try {
     return members(image, format, run);
@@ -86,24 +86,29 @@ function members(image: BlockSource, format: string, run: Run): Map<ByteString, 
 }
 
 function member(reference: Reference, run: Run): Member {
-  if (++run.files > MAX_FILES) throw unsupported(`more than ${MAX_FILES} files`);
-  if (run.seen.length > MAX_DEPTH) throw unsupported(`more than ${MAX_DEPTH} images made from one another`);
+  const { limits, seen } = run;
+  if (++run.files > limits.imageFiles) throw over(limits, 'imageFiles', run.files, 'files of an image');
+  if (seen.length > limits.imageDepth)
+    throw over(limits, 'imageDepth', seen.length, 'images made from one another');
   const name = nameInside(reference, run.directories);
   const file = open(name, reference, run);
   const id = identity(file);
-  if (run.seen.includes(id))
+  if (seen.includes(id))
     throw new GuestError('corrupt', `its ${reference.what} '${printable(name)}' leads back to itself`);
   const format = formatOf(reference);
   if (format === undefined) return { file, members: new Map() };
-  run.seen.push(id);
+  seen.push(id);
   const inner = members(file, format, run);
-  run.seen.pop();
+  seen.pop();
   return { file, members: inner };
 }
 
 /** @returns the name of a file in the directory, without any directory before it */
 function nameInside({ what, name }: Reference, directories: readonly ByteString[]): ByteString {
   let rest = name.replace(/^file:(?:\/\/(?=\/))?/, '');
+  // What QEMU would take for a protocol (path_has_protocol of block.c), and drives of Windows.
+  if (/^[^/]*:/.test(rest))
+    throw unsupported(`its ${what} '${printable(name, 200)}' is not a file's name, and is not read`);
   for (const directory of directories) {
     const before = directory.endsWith('/') ? directory : `${directory}/`;
     if (rest.startsWith(before)) {
@@ -124,12 +129,17 @@ function open(name: ByteString, { what }: Reference, run: Run): FileSource {
   const label = printable(name);
   let fd: number;
   try {
+    // To open a device may already do something.
+    const stat = lstatSync(path);
+    if (!stat.isFile() && !stat.isSymbolicLink())
+      throw unsupported(`its ${what} '${label}' is no regular file`);
     // Not through a link, and no waiting for the other end of a FIFO.
     fd = openSync(
       path,
       constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY,
     );
   } catch (error) {
+    if (error instanceof GuestError) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ELOOP')
       throw unsupported(`its ${what} '${label}' is a symbolic link, and is not followed`);
     throw hostError(`cannot open its ${what} '${label}'`, error);

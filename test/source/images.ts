@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LIMITS } from '../../lib/bytes/limits';
 import { type ImageChoice, openImage } from '../../lib/source';
 import { CacheSource } from '../../lib/source/cache';
 import { FileSource, openDisk } from '../../lib/source/file';
@@ -18,7 +19,7 @@ export interface Opened {
 export function openPath(path: string, choice: ImageChoice = {}, references = false): Opened {
   const ctx = context();
   const file = openDisk(path);
-  const members = references ? openReferences(path, file, choice.format!, FileSource) : undefined;
+  const members = references ? openReferences(path, file, choice.format!, FileSource, LIMITS) : undefined;
   return { disk: openImage(new CacheSource(file), { ...choice, members }, ctx), ctx };
 }
 
