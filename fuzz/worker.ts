@@ -8,6 +8,7 @@ import { hooks } from './hooks';
 import { Random } from './random';
 import type { Target } from './target';
 import { fileSystemTargets, volumeTargets } from './targets/filesystems';
+import { formatTargets } from './targets/formats';
 import { kernelTargets } from './targets/kernels';
 import { packedTargets } from './targets/packed';
 import { InsideTarget, ProcessTarget, programSamples } from './targets/program';
@@ -60,6 +61,7 @@ const targets = new Map<string, Target>();
 const lists: (() => readonly Target[])[] = [
   () => fileSystemTargets(root),
   () => volumeTargets(),
+  () => formatTargets(root),
   () => kernelTargets(root),
   () => textTargets(root),
   () => packedTargets(root),
