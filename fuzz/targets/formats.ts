@@ -15,6 +15,13 @@ const PARENTS: Readonly<Record<string, string>> = {
 };
 const SNAPSHOT = 'snapshot:';
 
+/** Without the cache: the survey knows a number's place by the buffer that was read. */
+class Direct extends CacheSource {
+  override read(at: number, into: Uint8Array): void {
+    this.parent.read(at, into);
+  }
+}
+
 interface Opened {
   readonly disk: BlockSource;
   open(choice: ImageChoice): BlockSource;
@@ -41,7 +48,7 @@ const parser = (name: string): Parser<Opened> => ({
     const members = new Map<string, Member>();
     for (const other of others()) members.set(PARENTS[name]!, { file: other, members: new Map() });
     const open = (choice: ImageChoice) =>
-      openImage(new CacheSource(file), { ...choice, format: name, members }, ctx);
+      openImage(new Direct(file), { ...choice, format: name, members }, ctx);
     const { references } = formats.find((f) => f.name === name)!.load();
     if (references) guarded(() => void references(file, ctx));
     return { disk: open({}), open };

@@ -9,8 +9,8 @@ import { BAT_AT, Header, IN_USE, MAGIC, MAGIC_EXTENDED, MAX_TRACKS, VERSION } fr
 export const reader: ImageReader = {
   open(file, ctx) {
     const { label } = file;
-    const bytes = Buffer.alloc(Header.size);
-    readBytes(file, 0, Math.min(file.size, Header.size), ctx).copy(bytes);
+    if (file.size < Header.size) throw corrupt('not a Parallels image', label);
+    const bytes = readBytes(file, 0, Header.size, ctx);
     const old = bytes.toString('latin1', 0, 16) === MAGIC;
     if (old) bytes.fill(0, 40, 44); // the upper half of nb_sectors is not the old format's
     const h = Header.read(bytes);
