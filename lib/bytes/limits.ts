@@ -46,6 +46,10 @@ export const LIMITS = {
   menuEntries: 20_000,
   /** Directory entries handed out by one listing. */
   directoryEntries: 2_000_000,
+  /** Images that are made from one another (backing files, parents); XenServer stops at 30. */
+  imageDepth: 32,
+  /** Files of which one image is made; a disk of 1 TB in pieces of 2 GB has 500. */
+  imageFiles: 600,
   /** Bytes of one item of `simple0`, libxl drops an item of 8,192 bytes or more. Fixed. */
   outputItem: 8191,
   /** Bytes of a PV guest's command line before the domain builder cuts it (MAX_GUEST_CMDLINE 1024 with the NUL). Fixed. */
