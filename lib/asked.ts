@@ -3,6 +3,7 @@ import { allChoices, defaultChoice } from './boot/choose';
 import { bootOrder, Rank, readableFileSystem, volumeLabel } from './boot/discover';
 import { payload } from './boot/guest';
 import { type Bootloader, type Decision, type Listing, startsPvGrub } from './bootloader';
+import { variable } from './bytes/over';
 import type { ByteString } from './bytes/text';
 
 /** `--kernel`: the file on the first volume that has it; no configuration is read. */
@@ -52,9 +53,12 @@ export function named(
  */
 export function list(loader: Bootloader): Listing | undefined {
   let best: { listing: Listing; rank: number } | undefined;
+  const most = loader.context.budget.limits.menuEntries;
   for (const { dialect, config, menu, guessed } of loader.menus()) {
     if (guessed && best && best.rank > 1) break;
-    const entries = [...allChoices(menu)].map((choice) => ({ choice, target: choice.entry.resolve() }));
+    const entries = [...allChoices(menu, most)].map((choice) => ({ choice, target: choice.entry.resolve() }));
+    if (entries.length >= most)
+      loader.context.warn(`only the first ${most} entries are listed (${variable('menuEntries')})`);
     if (menu.immediate) {
       const title = '(no menu: this configuration boots by itself)';
       const target = menu.immediate;

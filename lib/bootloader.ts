@@ -10,7 +10,7 @@ import { Guest, type GuestParts, PV_GRUB } from './boot/guest';
 import type { BootContext, BootDialect, BootMenu, BootTarget, ConfigFile } from './boot/model';
 import { Budget, type Context } from './bytes/budget';
 import { GuestError } from './bytes/errors';
-import { BUDGETS } from './bytes/limits';
+import type { Limits } from './bytes/limits';
 import { type ByteString, printable } from './bytes/text';
 import type { BlockSource } from './source/types';
 import { readTable } from './volume';
@@ -28,6 +28,8 @@ export interface Request {
   readonly quiet: boolean;
   /** Kernels are looked for where no configuration boots anything. */
   readonly guess?: boolean;
+  /** What hostile input may cost, if not as `limits.ts` says. */
+  readonly limits?: Limits | undefined;
   /** A warning or a decision, one printable line. */
   say(line: string): void;
 }
@@ -88,7 +90,7 @@ export class Bootloader {
     this.#request = request;
     const seen = new Set<string>();
     const ctx: Context = {
-      budget: new Budget(BUDGETS.run, 'this run'),
+      budget: new Budget(request.limits),
       warn: (message) => {
         if (seen.has(message)) return;
         seen.add(message);

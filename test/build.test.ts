@@ -78,7 +78,7 @@ t.test('the script that an xl.cfg names', async (t) => {
   const run = (program: string, cwd = '/') =>
     spawnSync(program, ['a b', '-q', "it's"], { encoding: 'utf8', cwd, env: { PATH: process.env.PATH } });
   const text = readFileSync(join(copy, 'nodegrub'), 'utf8');
-  const flags = text.match(/ --[a-z-]+=\d+/g)?.length ?? 0;
+  const flags = /exec "\$n" (--.*) "\$d/.exec(text)?.[1]?.split(' ').length ?? 0;
   t.ok(flags > 0, text);
   spawnSync('touch', ['-r', process.execPath, stamp]);
   for (const [program, cwd] of [
@@ -93,6 +93,24 @@ t.test('the script that an xl.cfg names', async (t) => {
   t.equal(run(link).stdout, "0 a b|-q|it's\n", 'another Node than the one that was asked: no flags');
   writeFileSync(join(copy, 'nodegrub'), text.replace(/^n=.*$/m, "n='/no/such/node'"));
   t.equal(run(link).stdout, "0 a b|-q|it's\n", 'none there: the one on PATH');
+});
+
+t.test('what the script forbids Node', async (t) => {
+  const flags = /exec "\$n" (--.*) "\$d/.exec(readFileSync(join(dist, 'nodegrub'), 'utf8'))![1]!.split(' ');
+  const tries = {
+    "new Function('return 1')()": /EvalError/,
+    "eval('1')": /EvalError/,
+    '({}).__proto__': /ERR_PROTO_ACCESS/,
+    "process.dlopen({}, '/lib/x86_64-linux-gnu/libc.so.6')": /ERR_DLOPEN_DISABLED/,
+  };
+  for (const [text, refusal] of Object.entries(tries)) {
+    const file = join(work, 'forbidden.js');
+    writeFileSync(file, text);
+    const run = (...options: string[]) =>
+      spawnSync('env', ['-i', `PATH=${process.env.PATH}`, 'node', ...options, file], { encoding: 'utf8' });
+    t.match(run(...flags).stderr, refusal, text);
+    t.notMatch(run().stderr, refusal, `${text} without the flags`);
+  }
 });
 
 t.test('the code cache', async (t) => {

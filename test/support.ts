@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Budget, type Context } from '../lib/bytes/budget';
-import { BUDGETS } from '../lib/bytes/limits';
+import { LIMITS, type Limits } from '../lib/bytes/limits';
 import { MemorySource } from '../lib/source/types';
 
 export const ROOT = join(__dirname, '..');
@@ -13,10 +13,10 @@ export interface TestContext extends Context {
 }
 
 /** A context with the program's own budget, that keeps the warnings. */
-export function context(steps: number = BUDGETS.run.steps): TestContext {
+export function context(steps: number = LIMITS.runSteps, limits: Partial<Limits> = {}): TestContext {
   const warnings: string[] = [];
   return {
-    budget: new Budget({ ...BUDGETS.run, steps }, 'test'),
+    budget: new Budget({ ...LIMITS, runSteps: steps, cpuSeconds: 1000, memory: 2 ** 40, ...limits }, 'test'),
     warnings,
     warn: (m) => void warnings.push(m),
   };

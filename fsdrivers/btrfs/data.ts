@@ -16,7 +16,16 @@ const SMALL = 128 * 1024;
 /** Bytes that are verified at a time. */
 const VERIFIED = 256 * 1024;
 /** Bytes of a larger file that are verified all the same, those of its first extents: a damaged member shows there. */
-const SAMPLED = 256 * 1024;
+const SAMPLED = 128 * 1024;
+
+/** Without a spread: there may be thousands. */
+const stretch = ({ offset, length, source, at }: Omit<Extent & { kind: 'data' }, 'kind'>): Extent => ({
+  kind: 'data',
+  offset,
+  length,
+  source,
+  at,
+});
 
 export class Data {
   readonly #volume: Volume;
@@ -66,8 +75,8 @@ export class Data {
           )
             place.length += length;
           else {
-            if (place) yield { kind: 'data', ...place };
-            place = { offset: run.start, length, ...plain };
+            if (place) yield stretch(place);
+            place = { offset: run.start, length, source: plain.source, at: plain.at };
           }
           continue;
         }

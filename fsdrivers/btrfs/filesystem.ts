@@ -171,8 +171,7 @@ export class BtrfsFileSystem implements Subvolumes {
     if (!subvolume) return;
     let count = 0;
     for (const entry of subvolume.entries(inode)) {
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`more than ${LIMITS.directoryEntries} directory entries`);
+      this.#volume.ctx.budget.most('directoryEntries', ++count, 'directory entries');
       const { name, kind } = entry;
       // What no path can name.
       if (name === '.' || name === '..' || /[/\0]/.test(name)) continue;
@@ -186,7 +185,7 @@ export class BtrfsFileSystem implements Subvolumes {
     if (node.kind !== 'symlink') throw corrupt(`${node.id} is not a symbolic link`);
     if (node.size > LIMITS.pathBytes) throw limit(`link of ${node.size} bytes, maximum ${LIMITS.pathBytes}`);
     const asFile: BtrfsNode = { ...node, kind: 'file' };
-    const target = fromBytes(readWhole(this, asFile, LIMITS.pathBytes, this.#volume.ctx));
+    const target = fromBytes(readWhole(this, asFile, 'pathBytes', this.#volume.ctx));
     if (target.includes('\0')) throw corrupt('a link with a zero byte in it', `inode ${node.id}`);
     return target;
   }

@@ -23,19 +23,27 @@ export type Run = {
     }
 );
 
-/** @throws GuestError `corrupt`, `unsupported` */
+const { ram_bytes, compression: packing, encryption, other_encoding, type: kind } = FileExtent.fields;
+const { disk_bytenr, disk_num_bytes, offset: inside, num_bytes } = FileExtentPlace.fields;
+
+/**
+ * Field by field: a file may have thousands of them.
+ * @throws GuestError `corrupt`, `unsupported`
+ */
 export function readRun(item: Item, sectorSize: number): Run {
   const { bytes, at, size } = item;
   if (size < FileExtent.size) throw corrupt(`extent item of ${size} bytes`);
-  const head = FileExtent.read(bytes, at);
+  if (at + size > bytes.length) throw corrupt(`extent item of ${size} bytes at ${at}`);
   const start = item.offset;
-  if (head.encryption !== 0) throw unsupported(`encryption ${head.encryption}`);
-  if (head.other_encoding !== 0) throw unsupported(`encoding ${head.other_encoding}`);
-  if (head.compression > 3) throw unsupported(`compression ${head.compression}`);
+  const ram = ram_bytes.read(bytes, at);
+  const compression = packing.read(bytes, at);
+  const type = kind.read(bytes, at);
+  if (encryption.read(bytes, at) !== 0) throw unsupported(`encryption ${encryption.read(bytes, at)}`);
+  if (other_encoding.read(bytes, at) !== 0) throw unsupported(`encoding ${other_encoding.read(bytes, at)}`);
+  if (compression > 3) throw unsupported(`compression ${compression}`);
   if (start < 0 || !Number.isSafeInteger(start) || start % sectorSize !== 0)
     throw corrupt(`extent at byte ${start}`);
-  const { compression, ram_bytes: ram } = head;
-  if (head.type === EXTENT.inline) {
+  if (type === EXTENT.inline) {
     const length = size - FileExtent.size;
     if (start !== 0) throw corrupt(`inline extent at byte ${start}`);
     if (ram > MAX_PACKED || (compression === 0 && ram !== length))
@@ -44,33 +52,30 @@ export function readRun(item: Item, sectorSize: number): Run {
     const data = Buffer.from(bytes.subarray(at + FileExtent.size, at + size));
     return { kind: 'inline', start, length: ram, bytes: data, compression, ram };
   }
-  if (head.type !== EXTENT.regular && head.type !== EXTENT.prealloc)
-    throw corrupt(`extent type ${head.type}`);
+  if (type !== EXTENT.regular && type !== EXTENT.prealloc) throw corrupt(`extent type ${type}`);
   if (size !== FileExtentPlace.size) throw corrupt(`extent item of ${size} bytes`);
-  const place = FileExtentPlace.read(bytes, at);
-  const length = place.num_bytes;
+  const length = num_bytes.read(bytes, at);
+  const logical = disk_bytenr.read(bytes, at);
+  const stored = disk_num_bytes.read(bytes, at);
+  const offset = inside.read(bytes, at);
   if (length === 0 || length % sectorSize !== 0 || !Number.isSafeInteger(start + length))
     throw corrupt(`extent of ${length} bytes`);
-  if (place.disk_bytenr === 0 || head.type === EXTENT.prealloc) return { kind: 'hole', start, length };
-  const room = compression === 0 ? place.disk_num_bytes : ram;
-  if (place.offset + length > room)
-    throw corrupt(`${length} bytes at ${place.offset} of an extent of ${room}`);
-  if (place.disk_bytenr % sectorSize !== 0 || place.disk_num_bytes % sectorSize !== 0)
-    throw corrupt(`extent of ${place.disk_num_bytes} bytes at ${place.disk_bytenr}`);
-  if (
-    compression !== 0 &&
-    (ram > MAX_PACKED || place.disk_num_bytes > MAX_PACKED || place.disk_num_bytes === 0)
-  )
-    throw corrupt(`compressed extent of ${place.disk_num_bytes} bytes for ${ram}, at most ${MAX_PACKED}`);
+  if (logical === 0 || type === EXTENT.prealloc) return { kind: 'hole', start, length };
+  const room = compression === 0 ? stored : ram;
+  if (offset + length > room) throw corrupt(`${length} bytes at ${offset} of an extent of ${room}`);
+  if (logical % sectorSize !== 0 || stored % sectorSize !== 0)
+    throw corrupt(`extent of ${stored} bytes at ${logical}`);
+  if (compression !== 0 && (ram > MAX_PACKED || stored > MAX_PACKED || stored === 0))
+    throw corrupt(`compressed extent of ${stored} bytes for ${ram}, at most ${MAX_PACKED}`);
   return {
     kind: 'stored',
     start,
     length,
     compression,
-    logical: place.disk_bytenr,
-    stored: place.disk_num_bytes,
+    logical,
+    stored,
     ram,
-    offset: place.offset,
+    offset,
   };
 }
 

@@ -142,12 +142,18 @@ export class Nodes {
     if (differs) return differs;
     if (count === 0 && (level > 0 || wanted.key)) return 'empty';
     let end = room;
+    let objectid = 0;
+    let type = 0;
+    let offset = 0;
     for (let i = 0, p = Header.size; i < count; i++, p += entry) {
-      if (
-        i > 0 &&
-        compare(bytes, p - entry, objectidAt.read(bytes, p), bytes[p + 8]!, offsetAt.read(bytes, p)) >= 0
-      )
-        return `item ${i} is out of order`;
+      const before = objectid;
+      objectid = objectidAt.read(bytes, p);
+      const kind = bytes[p + 8]!;
+      const at = offsetAt.read(bytes, p);
+      const inOrder = i === 0 || (order(before, objectid) || type - kind || order(offset, at)) < 0;
+      if (!inOrder) return `item ${i} is out of order`;
+      type = kind;
+      offset = at;
       if (level > 0) continue;
       // The data of a leaf lies from the end downwards, without gaps.
       const from = bytes.readUInt32LE(p + KEY_SIZE);

@@ -1,5 +1,5 @@
 /** Directories: blocks of entries, each sorted within and after the one before it. */
-import { corrupt, limit, within } from '../../lib/bytes/errors';
+import { corrupt, within } from '../../lib/bytes/errors';
 import { LIMITS } from '../../lib/bytes/limits';
 import { InodeBytes } from './extents';
 import type { ErofsNode } from './inode';
@@ -89,8 +89,7 @@ export function* list(volume: Volume, dir: ErofsNode): Generator<Entry> {
     const block = readBlock(volume, dir, number);
     for (let i = 0; i < block.count; i++) {
       volume.disk.ctx.budget.step();
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`more than ${LIMITS.directoryEntries} directory entries`);
+      volume.disk.ctx.budget.most('directoryEntries', ++count, 'directory entries');
       yield within(`inode ${dir.id} › directory block ${number}`, () => block.entry(i));
     }
   }

@@ -1,6 +1,5 @@
 /** An exFAT as the shared walk and copy see it. */
-import { corrupt, GuestError, limit } from '../../lib/bytes/errors';
-import { LIMITS } from '../../lib/bytes/limits';
+import { corrupt, GuestError } from '../../lib/bytes/errors';
 import { type ByteString, printable } from '../../lib/bytes/text';
 import { fromUtf16, toUtf16 } from '../../lib/bytes/utf16';
 import type { DirEntry, Extent, FileSystem, FsNode } from '../../lib/fs/types';
@@ -108,8 +107,7 @@ export class ExfatFileSystem implements FileSystem {
         );
         continue;
       }
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`more than ${LIMITS.directoryEntries} directory entries`);
+      this.#volume.ctx.budget.most('directoryEntries', ++count, 'directory entries');
       const { name } = file;
       // What no path can name.
       if (name === '.' || name === '..' || /[/\0]/.test(name)) continue;

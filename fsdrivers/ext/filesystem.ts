@@ -99,8 +99,7 @@ export class ExtFileSystem implements FileSystem {
     this.#needsNoKey(inode);
     let count = 0;
     for (const entry of this.#entries(inode)) {
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`inode ${inode.id}: more than ${LIMITS.directoryEntries} directory entries`);
+      this.#volume.ctx.budget.most('directoryEntries', ++count, 'directory entries', `inode ${inode.id}`);
       yield { name: entry.name, kind: KINDS[entry.type], node: () => this.#inode(entry.inode) };
     }
   }

@@ -38,8 +38,7 @@ export class F2fsFileSystem implements FileSystem {
   *readdir(dir: FsNode): Generator<DirEntry> {
     let count = 0;
     for (const entry of listEntries(this.#volume, directory(dir))) {
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`inode ${dir.id}: more than ${LIMITS.directoryEntries} directory entries`);
+      this.#volume.ctx.budget.most('directoryEntries', ++count, 'directory entries', `inode ${dir.id}`);
       yield {
         name: entry.name,
         ...(entry.kind ? { kind: entry.kind } : {}),

@@ -76,8 +76,7 @@ export class HfsPlusFileSystem implements FileSystem {
   *readdir(dir: FsNode): Generator<DirEntry> {
     let count = 0;
     for (const { name: onDisk, record } of this.#children(directory(dir).id)) {
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`folder ${dir.id}: more than ${LIMITS.directoryEntries} directory entries`);
+      this.#volume.ctx.budget.most('directoryEntries', ++count, 'directory entries', `inode ${dir.id}`);
       const name = fromDisk(onDisk);
       // The private directory has a name with zeros.
       if (name === '' || name === '.' || name === '..' || name.includes('\0')) continue;

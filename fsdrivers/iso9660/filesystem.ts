@@ -1,6 +1,5 @@
 /** An ISO 9660 filesystem as the shared walk and copy see it. */
-import { corrupt, GuestError, limit, unsupported } from '../../lib/bytes/errors';
-import { LIMITS } from '../../lib/bytes/limits';
+import { corrupt, GuestError, unsupported } from '../../lib/bytes/errors';
 import { type ByteString, printable } from '../../lib/bytes/text';
 import type { DirEntry, Extent, FileSystem, FsNode, NodeKind } from '../../lib/fs/types';
 import { shortTime } from './dates';
@@ -79,8 +78,7 @@ export class IsoFileSystem implements FileSystem {
     let damage: GuestError | undefined;
     let count = 0;
     for (const entry of this.#entries(dir, (error) => (damage ??= error))) {
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`more than ${LIMITS.directoryEntries} directory entries`);
+      this.#disk.ctx.budget.most('directoryEntries', ++count, 'directory entries');
       yield { name: entry.name, kind: kindOf(entry), node: () => this.#node(entry, dir as IsoNode) };
     }
     if (damage) throw damage;

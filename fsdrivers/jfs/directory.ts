@@ -1,6 +1,5 @@
 /** Trees of names ("dtree"): the root in the inode, further pages in blocks, entries in slots of 32 bytes. */
-import { corrupt, limit } from '../../lib/bytes/errors';
-import { LIMITS } from '../../lib/bytes/limits';
+import { corrupt } from '../../lib/bytes/errors';
 import type { ByteString } from '../../lib/bytes/text';
 import {
   BT,
@@ -80,8 +79,7 @@ export class Directory {
       }
       const slot = top.node.sorted[top.next++]!;
       if (top.node.leaf) {
-        if (++count > LIMITS.directoryEntries)
-          throw limit(`more than ${LIMITS.directoryEntries} directory entries`);
+        this.volume.ctx.budget.most('directoryEntries', ++count, 'directory entries');
         const characters = this.#key(top.node, slot);
         const name = toUtf8(characters);
         if (characters.length > 0 && !/[/\0]/.test(name))

@@ -1,6 +1,5 @@
 /** An NTFS as the shared walk and copy see it. */
-import { corrupt, GuestError, limit, unsupported, within } from '../../lib/bytes/errors';
-import { LIMITS } from '../../lib/bytes/limits';
+import { corrupt, GuestError, unsupported, within } from '../../lib/bytes/errors';
 import type { ByteString } from '../../lib/bytes/text';
 import { fromUtf16, toUtf16 } from '../../lib/bytes/utf16';
 import type { DirEntry, Extent, FileSystem, FsNode, NodeKind } from '../../lib/fs/types';
@@ -72,8 +71,7 @@ export class NtfsFileSystem implements FileSystem {
   *readdir(dir: FsNode): Generator<DirEntry> {
     let count = 0;
     for (const entry of this.#index(dir).names()) {
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`more than ${LIMITS.directoryEntries} directory entries`);
+      this.#volume.ctx.budget.most('directoryEntries', ++count, 'directory entries');
       const { file } = entry;
       // The filesystem's own files are not listed.
       if (entry.isDosName || file.number < FILE.firstUser) continue;

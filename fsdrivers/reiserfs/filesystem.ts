@@ -54,8 +54,7 @@ export class ReiserFileSystem implements FileSystem {
   *readdir(dir: FsNode): Generator<DirEntry> {
     let count = 0;
     for (const { name, dir: locality, object } of this.#entries(own(dir), 0)) {
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`more than ${LIMITS.directoryEntries} directory entries`, `object ${dir.id}`);
+      this.#tree.ctx.budget.most('directoryEntries', ++count, 'directory entries', `object ${dir.id}`);
       yield { name, node: () => this.#node(locality, object) };
     }
   }

@@ -47,8 +47,7 @@ export class SquashFileSystem implements FileSystem {
     let count = 0;
     const listing = new Listing(this.#volume, node);
     while (listing.next()) {
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`more than ${LIMITS.directoryEntries} directory entries`);
+      this.#volume.disk.ctx.budget.most('directoryEntries', ++count, 'directory entries');
       const name = fromBytes(listing.name);
       // What no path can name.
       if (name === '.' || name === '..' || /[/\0]/.test(name)) continue;

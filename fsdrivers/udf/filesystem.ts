@@ -64,8 +64,7 @@ export class UdfFileSystem implements FileSystem {
   *readdir(dir: FsNode): Generator<DirEntry> {
     let count = 0;
     for (const found of this.#identifiers(own(dir))) {
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`ICB ${dir.id}: more than ${LIMITS.directoryEntries} directory entries`);
+      this.#volume.ctx.budget.most('directoryEntries', ++count, 'directory entries', `inode ${dir.id}`);
       this.#verify(own(dir), found);
       const name = fromCs0(found.name);
       if (name === undefined) {

@@ -1,5 +1,5 @@
 /** An XFS as the shared walk and copy see it. */
-import { corrupt, limit, unsupported } from '../../lib/bytes/errors';
+import { corrupt, unsupported } from '../../lib/bytes/errors';
 import { LIMITS } from '../../lib/bytes/limits';
 import { type ByteString, fromBytes } from '../../lib/bytes/text';
 import type { DirEntry, Extent, FileSystem, FsNode } from '../../lib/fs/types';
@@ -42,8 +42,7 @@ export class XfsFileSystem implements FileSystem {
   *readdir(dir: FsNode): Generator<DirEntry> {
     let count = 0;
     for (const entry of listEntries(this.#volume, directory(dir))) {
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`inode ${dir.id}: more than ${LIMITS.directoryEntries} directory entries`);
+      this.#volume.ctx.budget.most('directoryEntries', ++count, 'directory entries', `inode ${dir.id}`);
       yield {
         name: entry.name,
         ...(entry.kind ? { kind: entry.kind } : {}),

@@ -57,6 +57,8 @@ export function readGeometry(sector: Buffer, sums: Checksums, warn: (message: st
   const v5 = version === 5;
   if (!isPower(s.sb_blocksize, s.sb_blocklog, 512, 65536))
     throw corrupt(`block size ${s.sb_blocksize}, logarithm ${s.sb_blocklog}`);
+  // XFS_MIN_SECTORSIZE and XFS_MAX_SECTORSIZE, fs/xfs/libxfs/xfs_types.h.
+  if (s.sb_sectsize < 512 || s.sb_sectsize > 32768) throw corrupt(`sector size ${s.sb_sectsize}`);
   if (!isPower(s.sb_inodesize, s.sb_inodelog, 256, 2048) || s.sb_inodesize > s.sb_blocksize)
     throw corrupt(`inode size ${s.sb_inodesize}, logarithm ${s.sb_inodelog}`);
   if (s.sb_inopblog !== s.sb_blocklog - s.sb_inodelog)

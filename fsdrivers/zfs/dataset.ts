@@ -3,8 +3,8 @@ import { corrupt, unsupported, within } from '../../lib/bytes/errors';
 import { type ByteString, printable } from '../../lib/bytes/text';
 import { blockPointer } from './blockpointer';
 import { type Dnode, Objset } from './dnode';
-import { DATASET_BP, number, OS_TYPE, OT } from './layout';
-import { Zap } from './zap';
+import { DATASET_BP, OS_TYPE, OT } from './layout';
+import { numberIn, Zap } from './zap';
 
 /** A place in the tree of datasets. */
 export interface DatasetDirectory {
@@ -100,8 +100,8 @@ export class Datasets {
       const parent = pool.of(bonus.big).DslDir.read(bonus.bytes).dd_parent_obj;
       const { children } = this.#directory(parent, names.join('/'));
       let found: ByteString | undefined;
-      for (const { name, value } of this.#names(children)?.entries() ?? [])
-        if (number({ bytes: value, big: true }, 0) === directory) found = name;
+      for (const entry of this.#names(children)?.entries() ?? [])
+        if (numberIn(entry) === directory) found = entry.name;
       if (found === undefined || names.unshift(found) > NESTED_MOST)
         throw corrupt(`dataset ${object} is not in the tree`);
       directory = parent;

@@ -90,8 +90,7 @@ export class Files implements FileSystem {
       const next = within(place, () => inner.next());
       if (next.done) return;
       const entry = next.value;
-      if (++count > LIMITS.directoryEntries)
-        throw limit(`more than ${LIMITS.directoryEntries} directory entries`);
+      this.#objset.pool.ctx.budget.most('directoryEntries', ++count, 'directory entries');
       const { name } = entry;
       // What no path can name.
       if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) continue;

@@ -1,6 +1,6 @@
 /** ZAP: names and what they stand for, in one block (micro) or as an extensible hash table (fat). */
 import { corrupt, unsupported } from '../../lib/bytes/errors';
-import { type ByteString, fromBytes, toBytes, toUnicode } from '../../lib/bytes/text';
+import { type ByteString, fromBytes, printable, toBytes, toUnicode } from '../../lib/bytes/text';
 import type { Dnode } from './dnode';
 import {
   type Block,
@@ -50,6 +50,13 @@ interface Leaf {
   readonly prefix: number;
   readonly chunksAt: number;
   readonly chunks: number;
+}
+
+/** The first number of an entry's value. @throws GuestError `corrupt` when it is shorter, or above 2^53-1 */
+export function numberIn({ name, value }: ZapEntry): number {
+  if (value.length < 8)
+    throw corrupt(`ZAP entry ${printable(name)}: ${value.length} bytes where a number is`);
+  return number({ bytes: value, big: true }, 0);
 }
 
 export class Zap {
@@ -113,7 +120,7 @@ export class Zap {
   /** The number that belongs to a name. @throws GuestError `corrupt` above 2^53-1 */
   count(name: ByteString): number | undefined {
     const entry = this.get(name);
-    return entry && number({ bytes: entry.value, big: true }, 0);
+    return entry && numberIn(entry);
   }
 
   #alike(name: ByteString, exact: boolean): string {

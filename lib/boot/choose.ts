@@ -114,10 +114,10 @@ export function namedChoice(menu: BootMenu, name: ByteString | number): Choice |
 /**
  * All boot entries in file order, submenus entered depth-first and not themselves counted.
  * The place in this sequence is the `index` of `-l` and the number of `--entry`.
- * Ends after LIMITS.menuEntries entries and submenus: submenus that make submenus have no end of their own.
+ * Ends after `most` entries and submenus: submenus that make submenus have no end of their own.
  */
-export function allChoices(menu: BootMenu): Generator<Choice> {
-  return choicesIn(menu, [], [], { left: LIMITS.menuEntries });
+export function allChoices(menu: BootMenu, most: number = LIMITS.menuEntries): Generator<Choice> {
+  return choicesIn(menu, [], [], { left: most });
 }
 
 function* choicesIn(

@@ -1,6 +1,7 @@
 /** The guest's disks as a configuration sees them: devices by name, files by device and path. */
 import type { Context } from '../bytes/budget';
 import { GuestError, notFound } from '../bytes/errors';
+import type { LimitName } from '../bytes/limits';
 import { type ByteString, fromBytes, printable } from '../bytes/text';
 import { CachedFileSystem } from '../fs/cached';
 import { readWhole } from '../fs/file';
@@ -236,8 +237,8 @@ export class Guest {
   }
 
   /** Reads a found file whole. @throws GuestError */
-  read(file: GuestFile, maxBytes: number, ctx: Context): ByteString {
+  read(file: GuestFile, most: LimitName | number, ctx: Context): ByteString {
     if (!file.found) throw notFound(file.problem ?? `${printable(file.path)}: not found`);
-    return fromBytes(readWhole(file.found.fs, file.found.node, maxBytes, ctx));
+    return fromBytes(readWhole(file.found.fs, file.found.node, most, ctx));
   }
 }

@@ -28,12 +28,12 @@ const MAX_LINKS = 8;
 /** Lines of fstab that are kept: each file that is looked for may ask them all. */
 const MAX_MOUNTS = 256;
 
-/** A text file of at most LIMITS.smallFileBytes, or undefined when it is not there or cannot be read. */
+/** A text file of at most `smallFileBytes` (limits.ts), or undefined when it is not there or cannot be read. */
 export function readText(fs: FileSystem, path: ByteString, ctx: Context): ByteString | undefined {
   try {
     const node = tryWalk(fs, path);
     if (node?.kind !== 'file') return undefined;
-    return fromBytes(readWhole(fs, node, LIMITS.smallFileBytes, ctx));
+    return fromBytes(readWhole(fs, node, 'smallFileBytes', ctx));
   } catch (error) {
     if (!(error instanceof GuestError)) throw error;
     return undefined;

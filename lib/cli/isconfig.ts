@@ -4,17 +4,18 @@ import { basename } from 'node:path';
 import { dialects, furtherDialects } from '../boot';
 import type { Context } from '../bytes/budget';
 import { GuestError, hostError, notFound } from '../bytes/errors';
-import { LIMITS } from '../bytes/limits';
+import { LIMITS, type Limits } from '../bytes/limits';
+import { variable } from '../bytes/over';
 import { type ByteString, fromBytes, fromHost, printable } from '../bytes/text';
 import type { FileSystem, FsNode } from '../fs/types';
 import { type BlockSource, MemorySource } from '../source/types';
 
-export function configDisk(path: string): BlockSource {
-  return new MemorySource(readConfig(path), 'configuration');
+export function configDisk(path: string, limits: Limits = LIMITS): BlockSource {
+  return new MemorySource(readConfig(path, limits), 'configuration');
 }
 
-/** The operand of `--isconfig`, at most LIMITS.configBytes of it. */
-function readConfig(path: string): Buffer {
+/** The operand of `--isconfig`, at most `configBytes` of it. */
+function readConfig(path: string, limits: Limits): Buffer {
   const name = printable(fromHost(path));
   try {
     const fd = openSync(path, 'r');
@@ -26,8 +27,11 @@ function readConfig(path: string): Buffer {
         const n = readSync(fd, part, 0, part.length, null);
         if (n === 0) return Buffer.concat(parts);
         total += n;
-        if (total > LIMITS.configBytes)
-          throw new GuestError('limit', `${name}: more than ${LIMITS.configBytes} bytes`);
+        if (total > limits.configBytes)
+          throw new GuestError(
+            'limit',
+            `${name}: more than ${limits.configBytes} bytes (${variable('configBytes')})`,
+          );
         parts.push(part.subarray(0, n));
       }
     } finally {

@@ -3,7 +3,7 @@ import { fstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Bootloader, type Decision, type Listing, type Request } from '../bootloader';
 import { GuestError } from '../bytes/errors';
-import { LIMITS } from '../bytes/limits';
+import { LIMITS, type Limits } from '../bytes/limits';
 import { type ByteString, fromHost, printable } from '../bytes/text';
 import { ChunkWriter, copyFile } from '../extract/copy';
 import { copyInitrds } from '../extract/initrd';
@@ -36,8 +36,10 @@ function log(line: string): void {
 /** @returns the exit status */
 export async function main(argv: readonly string[], program: string): Promise<number> {
   let options: Options;
+  let limits: Limits | undefined;
   try {
     options = parseOptions(argv);
+    limits = limitsInForce();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     log(`${basename(program)}: ${printable(fromHost(error.message))}`);
@@ -53,7 +55,7 @@ export async function main(argv: readonly string[], program: string): Promise<nu
     return 0;
   }
   try {
-    return await run(options);
+    return await run(options, limits);
   } catch (error) {
     if (!(error instanceof GuestError)) {
       log(`nodegrub ${VERSION}, an error of its own, please report it:`);
@@ -73,9 +75,15 @@ function drop(options: Options): string {
   return dropPrivileges(options.runas ?? NOBODY, __dirname);
 }
 
-async function run(options: Options): Promise<number> {
+/** Undefined: as the table says, which a plain start does not load anything for. */
+const limitsInForce = (): Limits | undefined =>
+  Object.keys(process.env).some((name) => /^(NODE|PY)GRUB_MAX_/.test(name))
+    ? (require('./environment') as typeof import('./environment')).limitsFrom(process.env)
+    : undefined;
+
+async function run(options: Options, limits: Limits | undefined): Promise<number> {
   // Everything that needs root comes first, and sees no guest byte: descriptors are opened, files are made.
-  const disks = openDisks(options);
+  const disks = openDisks(options, limits);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
   const result = openResult(options.output);
@@ -96,6 +104,7 @@ async function run(options: Options): Promise<number> {
       bootfs: options.args?.includes('zfs-bootfs=') ? reports().namedBootfs(options.args) : undefined,
       guess: options.guess && options.action !== 'isconfig',
       quiet: !options.interactive || !boots,
+      limits,
       say: log,
     };
     const loader = new Bootloader(request);
@@ -156,8 +165,8 @@ async function run(options: Options): Promise<number> {
   }
 }
 
-function openDisks(options: Options): BlockSource[] {
-  if (options.action === 'isconfig') return [reports().configDisk(options.operands[0]!)];
+function openDisks(options: Options, limits?: Limits): BlockSource[] {
+  if (options.action === 'isconfig') return [reports().configDisk(options.operands[0]!, limits)];
   return options.operands.map((path, i) => {
     const disk = openDisk(path);
     if (i > 0 || options.offset === undefined) return disk;

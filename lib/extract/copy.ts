@@ -6,8 +6,7 @@
  */
 import { ftruncateSync, write } from 'node:fs';
 import type { Context } from '../bytes/budget';
-import { corrupt, GuestError, hostError, limit } from '../bytes/errors';
-import { LIMITS } from '../bytes/limits';
+import { corrupt, GuestError, hostError } from '../bytes/errors';
 import { fileExtents } from '../fs/file';
 import type { Extent, FileSystem, FsNode } from '../fs/types';
 import { writeAll } from '../output/write';
@@ -50,8 +49,9 @@ export class ChunkWriter {
   }
 
   /** Lets `fill` put exactly `length` (at most `room`) bytes straight into the buffer. */
-  fillWith(length: number, fill: (into: Buffer) => void): void {
-    fill(this.#buffer.subarray(this.#fill, this.#fill + length));
+  fillWith(length: number, fill: (into: Uint8Array) => void): void {
+    // Not Buffer.subarray(), which takes three JavaScript calls.
+    fill(new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset + this.#fill, length));
     this.#fill += length;
   }
 
@@ -136,6 +136,8 @@ export class ChunkWriter {
 const GAP = 16 * 1024;
 /** One up to this long where what follows is as long: no file makes us read much more than twice its size. */
 const LONG_GAP = 64 * 1024;
+/** Bytes of output after which a copy says that it goes on. */
+const PROGRESS = 16 * CHUNK;
 /** Extents looked at ahead of the one that is copied; with the gaps between them fewer than IOV_MAX (1024) buffers. */
 const AHEAD = 256;
 
@@ -144,8 +146,13 @@ const AHEAD = 256;
  * @throws GuestError what the filesystem says of the file, `limit` when it is too large, `io` when the host cannot write
  */
 export async function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, ctx: Context): Promise<void> {
-  if (out.position + node.size > LIMITS.payloadBytes)
-    throw limit(`file of ${node.size} bytes, at most ${LIMITS.payloadBytes} are copied`);
+  ctx.budget.most('payloadBytes', out.position + node.size, 'bytes to be copied');
+  ctx.budget.progress(true);
+  let told = out.position;
+  const tell = () => {
+    told = out.position;
+    ctx.budget.progress(false);
+  };
   const gaps: Gaps = { bytes: new Uint8Array(LONG_GAP), ofLength: new Map() };
   const queue: Extent[] = [];
   const source = fileExtents(fs, node, ctx);
@@ -163,6 +170,7 @@ export async function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, c
     }
     const extent = queue.shift();
     if (!extent) break;
+    if (out.position - told > PROGRESS) tell();
     const length = Math.min(extent.length, node.size - extent.offset);
     switch (extent.kind) {
       case 'hole':
@@ -186,6 +194,7 @@ export async function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, c
           const at = extent.at + done;
           out.fillWith(count, (into) => readOnce(extent.source, at, into));
           done += count;
+          if (out.position - told > PROGRESS) tell();
         }
       }
     }

@@ -1,6 +1,7 @@
 /** Extents → bytes: streaming, holes and whole-file reads, written once for all drivers. */
 import type { Context } from '../bytes/budget';
 import { corrupt, limit } from '../bytes/errors';
+import type { LimitName } from '../bytes/limits';
 import type { Extent, FileSystem, FsNode } from './types';
 
 /**
@@ -22,11 +23,13 @@ export function* fileExtents(fs: FileSystem, node: FsNode, ctx: Context): Genera
 
 /**
  * A whole file in memory.
- * @throws GuestError `limit` when it is larger than `maxBytes`
+ * @param most bytes, or the name of a limit
+ * @throws GuestError `limit` when it has more
  */
-export function readWhole(fs: FileSystem, node: FsNode, maxBytes: number, ctx: Context): Buffer {
+export function readWhole(fs: FileSystem, node: FsNode, most: LimitName | number, ctx: Context): Buffer {
   if (node.kind !== 'file') throw corrupt(`${node.id} is not a regular file`);
-  if (node.size > maxBytes) throw limit(`file of ${node.size} bytes, maximum ${maxBytes}`);
+  if (typeof most === 'string') ctx.budget.most(most, node.size, 'bytes of a file');
+  else if (node.size > most) throw limit(`file of ${node.size} bytes, maximum ${most}`);
   ctx.budget.allocate(node.size);
   const into = Buffer.alloc(node.size);
   for (const extent of fileExtents(fs, node, ctx)) {

@@ -1,6 +1,5 @@
 /** Type #1 entries: the files of /loader/entries. */
 import { GuestError } from '../../bytes/errors';
-import { LIMITS } from '../../bytes/limits';
 import { type ByteString, fromBytes, printable } from '../../bytes/text';
 import { readWhole } from '../../fs/file';
 import type { BootContext } from '../model';
@@ -27,7 +26,7 @@ export function readType1(
     if (lower(name).startsWith('auto-')) continue;
     const path = `${directory}/${name}`;
     try {
-      const text = fromBytes(readWhole(place.fs, node, LIMITS.smallFileBytes, ctx));
+      const text = fromBytes(readWhole(place.fs, node, 'smallFileBytes', ctx));
       const { id, left, done } = parseCounter(name, SUFFIX);
       const entry = parseBlsEntry(id, text, 'specification', ctx);
       const recipe = recipeOf(entry);

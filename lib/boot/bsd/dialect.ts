@@ -1,6 +1,5 @@
 /** FreeBSD, NetBSD and OpenBSD: their kernels, with the reason why Xen can start one or not. */
 import { GuestError } from '../../bytes/errors';
-import { BUDGETS } from '../../bytes/limits';
 import { printable } from '../../bytes/text';
 import { readXenNotes } from '../../kernel/elf';
 import { HEAD_BYTES, kernelKind, readRange } from '../../kernel/head';
@@ -14,7 +13,7 @@ import { netbsd } from './netbsd';
 /** `config` is the kernel that made this a guest of its kind. */
 export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
   const { volume } = config;
-  const budget = ctx.budget.child(BUDGETS.evaluation, 'the configuration');
+  const budget = ctx.budget.child('evaluation', 'the configuration');
   const inside: BootContext = { ...ctx, budget };
   const name = config.path.slice(config.path.lastIndexOf('/') + 1);
   const menu: Menu =
@@ -67,7 +66,7 @@ function start(file: GuestFile, ctx: BootContext): { problem?: string; note?: st
   const found = payload(file, true).found;
   const shown = printable(file.path);
   if (!found) return { problem: `${shown}: not found` };
-  const inside = { ...ctx, budget: ctx.budget.child(BUDGETS.entry, shown) };
+  const inside = { ...ctx, budget: ctx.budget.child('entry', shown) };
   try {
     const kind = kernelKind(readRange(found.fs, found.node, 0, HEAD_BYTES, inside));
     if (kind === 'compressed')

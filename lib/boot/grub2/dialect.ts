@@ -1,5 +1,4 @@
 /** GRUB 2's grub.cfg as a boot dialect: where it lies, and what PVGrub's environment looks like. */
-import { BUDGETS, LIMITS } from '../../bytes/limits';
 import { type ByteString, fromBytes } from '../../bytes/text';
 import { readWhole } from '../../fs/file';
 import type { BootContext, BootDialect, BootMenu, ConfigFile } from '../model';
@@ -58,7 +57,7 @@ export const freshScope = (config: ConfigFile, ctx: BootContext): Interpreter =>
       home: config.volume,
       writtenFiles: new Map(),
       memory: new Map(),
-      budget: ctx.budget.child(BUDGETS.evaluation, 'the configuration'),
+      budget: ctx.budget.child('evaluation', 'the configuration'),
       level: 0,
     },
   );
@@ -67,7 +66,7 @@ export const grub2: BootDialect = {
   name: 'grub2',
   paths: ['/boot/grub/grub.cfg', '/grub/grub.cfg', '/boot/grub2/grub.cfg', '/grub2/grub.cfg'],
   evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
-    const text: ByteString = fromBytes(readWhole(config.fs, config.node, LIMITS.configBytes, ctx));
+    const text: ByteString = fromBytes(readWhole(config.fs, config.node, 'configBytes', ctx));
     return evaluateTop(freshScope(config, ctx), text, `(${config.volume.name})${config.path}`);
   },
 };

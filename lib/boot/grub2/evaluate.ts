@@ -3,8 +3,7 @@
  * command; an entry's body is text until it is chosen. Facts: GRUB manual; behaviour checked against grub-emu 2.06.
  */
 import type { Budget } from '../../bytes/budget';
-import { GuestError, limit } from '../../bytes/errors';
-import { LIMITS } from '../../bytes/limits';
+import { GuestError } from '../../bytes/errors';
 import { type ByteString, printable } from '../../bytes/text';
 import type { Guest, Volume } from '../guest';
 import type { BootContext, BootMenu, GuestFile } from '../model';
@@ -257,7 +256,7 @@ export class Interpreter implements Machine {
     const file = this.file(name);
     let text: ByteString | undefined;
     try {
-      text = this.guest.read(file, LIMITS.configBytes, this);
+      text = this.guest.read(file, 'configBytes', this);
     } catch (error) {
       if (!(error instanceof GuestError) || error.code === 'limit') throw error;
       // GRUB says nothing; who wonders why nothing boots wants to know.
@@ -311,8 +310,7 @@ export class Interpreter implements Machine {
 
   addEntry(entry: NewEntry): void {
     this.budget.allocate(256 + entry.title.length);
-    if (this.entries.length >= LIMITS.menuEntries)
-      throw limit(`more than ${LIMITS.menuEntries} menu entries`);
+    this.budget.most('menuEntries', this.entries.length + 1, 'menu entries');
     this.entries.push(entry);
   }
 
@@ -355,8 +353,7 @@ export class Interpreter implements Machine {
 
   /** A configuration file's text; a statement that cannot be parsed is skipped, as GRUB does. */
   runConfig(text: ByteString, name: ByteString): void {
-    if (++this.#includes > LIMITS.includeDepth)
-      throw limit(`configurations included deeper than ${LIMITS.includeDepth}`);
+    this.budget.most('includeDepth', ++this.#includes, 'configurations that include each other');
     const path = name.startsWith('(') ? name : `(${this.get('root') ?? ''})${name}`;
     const before = [this.get('config_file'), this.get('config_directory')] as const;
     const slash = path.lastIndexOf('/');

@@ -1,6 +1,5 @@
 /** From a script that has run to the menu that GRUB would show, and from a chosen entry to what it boots. */
 import { GuestError } from '../../bytes/errors';
-import { BUDGETS } from '../../bytes/limits';
 import { type ByteString, printable } from '../../bytes/text';
 import { defaultChoice } from '../choose';
 import { PV_GRUB, payload } from '../guest';
@@ -142,7 +141,7 @@ class Entry implements MenuEntry {
 
   protected fork(newContext: boolean): Interpreter {
     const { context } = this.origin;
-    const budget = context.budget.child(BUDGETS.entry, `menuentry '${printable(this.title, 60)}'`);
+    const budget = context.budget.child('entry', `menuentry '${printable(this.title, 60)}'`);
     return this.origin.fork(budget, newContext);
   }
 

@@ -3,7 +3,6 @@
  * manual, "The flexible command-line interface"; behaviour checked against grub-emu 2.06.
  */
 import { GuestError } from '../../bytes/errors';
-import { BUDGETS } from '../../bytes/limits';
 import { type ByteString, fromHost } from '../../bytes/text';
 import type { BootContext, Colours, Completion, ConfigFile, Shell, ShellResult } from '../model';
 import { printHelp } from './commands/help';
@@ -111,7 +110,7 @@ class GrubShell implements Shell {
   /** A scope over the state, with a budget of its own. */
   #scope(what: string): Interpreter {
     const state = this.#state;
-    const scope = state.fork(this.#context.budget.child(BUDGETS.entry, what), false, state.level, {
+    const scope = state.fork(this.#context.budget.child('entry', what), false, state.level, {
       context: this.#context,
       commands: this.#commands,
     });

@@ -1,5 +1,4 @@
 /** GRUB 0.97's menu.lst and grub.conf as a boot dialect. */
-import { BUDGETS } from '../../bytes/limits';
 import type { BootContext, BootMenu, ConfigFile } from '../model';
 import { readMenu } from './menu';
 
@@ -7,7 +6,7 @@ import { readMenu } from './menu';
 export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
   return readMenu(config, {
     ctx,
-    budget: ctx.budget.child(BUDGETS.evaluation, 'the configuration'),
+    budget: ctx.budget.child('evaluation', 'the configuration'),
     home: config.volume,
     level: 0,
   });

@@ -1,7 +1,7 @@
 /** A configuration's menu: what stands before the first title, and the entries, as GRUB's cmain reads them. */
 import type { Budget } from '../../bytes/budget';
-import { GuestError, limit } from '../../bytes/errors';
-import { BUDGETS, LIMITS } from '../../bytes/limits';
+import { GuestError } from '../../bytes/errors';
+import { variable } from '../../bytes/over';
 import { type ByteString, fromBytes, printable } from '../../bytes/text';
 import { readWhole } from '../../fs/file';
 import { defaultChoice, namedChoice } from '../choose';
@@ -135,8 +135,7 @@ function parse(text: ByteString, budget: Budget): Parsed {
       const name = commandName(line);
       if (name === 'title') {
         finish();
-        if (parsed.entries.length >= LIMITS.menuEntries)
-          throw limit(`more than ${LIMITS.menuEntries} entries`);
+        budget.most('menuEntries', parsed.entries.length + 1, 'menu entries');
         entry = { title: commandArguments(line), lines: [] };
       } else if (!isKnown(name)) bounded(unknown, name);
       else if (entry) entry.lines.push(line);
@@ -181,7 +180,7 @@ function startingPoints(
 export function readMenu(config: ConfigFile, reading: Reading): BootMenu {
   const { ctx, budget } = reading;
   const spending = { ...ctx, budget };
-  const text = fromBytes(readWhole(config.fs, config.node, LIMITS.configBytes, spending));
+  const text = fromBytes(readWhole(config.fs, config.node, 'configBytes', spending));
   const parsed = parse(text, budget);
   const { entries, warnings } = parsed;
   if (entries.length === 0 && parsed.configFile !== '') {
@@ -229,7 +228,7 @@ interface Shared {
 /** A configuration that another names, or undefined when it cannot be read. */
 function innerMenu(name: ByteString, base: Volume, reading: Reading): BootMenu | undefined {
   const { ctx, home } = reading;
-  if (reading.level >= LIMITS.includeDepth) return undefined;
+  if (reading.level >= ctx.budget.limits.includeDepth) return undefined;
   reading.budget.step(MENU_COST);
   const word = firstWord(name);
   let volume = base;
@@ -252,7 +251,7 @@ function innerMenu(name: ByteString, base: Volume, reading: Reading): BootMenu |
 
 /** What the password opens in place of the menu. */
 function unlockedMenu(name: ByteString, base: Volume, reading: Reading): BootMenu {
-  const budget = reading.ctx.budget.child(BUDGETS.evaluation, 'the configuration behind the password');
+  const budget = reading.ctx.budget.child('evaluation', 'the configuration behind the password');
   return (
     innerMenu(name, base, { ...reading, budget }) ??
     plainMenu([], { warnings: [`${printable(firstWord(name))}: cannot be read`] })
@@ -291,7 +290,7 @@ class Entry implements MenuEntry {
     const { ctx, home } = reading;
     // An entry of a menu that an entry opened spends what that one has.
     const parent = reading.level > 0 ? reading.budget : ctx.budget;
-    const budget = parent.child(BUDGETS.entry, `entry '${printable(this.title, 60)}'`);
+    const budget = parent.child('entry', `entry '${printable(this.title, 60)}'`);
     const run = new EntryRun(
       {
         ctx,
@@ -311,8 +310,12 @@ class Entry implements MenuEntry {
 /** What the menu of another configuration boots when nobody is there. */
 function follow(volume: Volume, path: ByteString, reading: Reading, notes: string[]): BootTarget {
   const empty = { kernel: undefined, initrds: [], args: '', root: volume.name, notes };
-  if (reading.level >= LIMITS.includeDepth)
-    return { ...empty, problem: `menus inside each other deeper than ${LIMITS.includeDepth}` };
+  const { includeDepth } = reading.ctx.budget.limits;
+  if (reading.level >= includeDepth)
+    return {
+      ...empty,
+      problem: `menus inside each other deeper than ${includeDepth} (${variable('includeDepth')})`,
+    };
   const menu = innerMenu(path, volume, reading);
   if (!menu) return { ...empty, problem: `${printable(path)}: cannot be read as a menu` };
   const choice = defaultChoice(menu, (message) => void notes.push(message));

@@ -1,7 +1,6 @@
 /** The entry that `default saved` means. */
 import type { Context } from '../../bytes/budget';
 import { GuestError } from '../../bytes/errors';
-import { LIMITS } from '../../bytes/limits';
 import type { ByteString } from '../../bytes/text';
 import { readRange } from '../../kernel/head';
 import type { Guest, Volume } from '../guest';
@@ -36,7 +35,7 @@ export function savedEntry(guest: Guest, volume: Volume, folder: ByteString, ctx
       return colon < 0 ? { entry } : { entry, afterwards: leadingNumber(text)?.value ?? 0 };
     }
     const stage2 = guest.file(`${folder}stage2`, volume);
-    if (stage2.found?.node.kind === 'file' && stage2.found.node.size <= LIMITS.smallFileBytes) {
+    if (stage2.found?.node.kind === 'file' && stage2.found.node.size <= ctx.budget.limits.smallFileBytes) {
       const sector = head(stage2, 1024, ctx).subarray(STAGE2.at);
       if (
         sector.length === 512 &&

@@ -1,6 +1,5 @@
 /** No configuration at all: the kernels that a guest holds, as a menu. What is tried, and in which order: README. */
 import { GuestError } from '../../bytes/errors';
-import { BUDGETS } from '../../bytes/limits';
 import { type ByteString, printable } from '../../bytes/text';
 import type { FileSystem } from '../../fs/types';
 import { tryWalk } from '../../fs/walk';
@@ -39,7 +38,7 @@ export function* guesses(guest: Guest, ctx: BootContext): Generator<Guess> {
     try {
       const fs = volume.filesystem();
       if (!fs) continue;
-      const budget = ctx.budget.child(BUDGETS.evaluation, 'guessing');
+      const budget = ctx.budget.child('evaluation', 'guessing');
       const inside: BootContext = { ...ctx, budget };
       const own = system(volume);
       // A separate /boot belongs to the first volume that looks like a root.

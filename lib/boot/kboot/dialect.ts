@@ -1,6 +1,5 @@
 /** kboot.conf, as petitboot reads it: each `label='kernel initrd=FILE arguments'` is an entry. */
-import { GuestError, limit } from '../../bytes/errors';
-import { BUDGETS, LIMITS } from '../../bytes/limits';
+import { GuestError } from '../../bytes/errors';
 import { type ByteString, printable } from '../../bytes/text';
 import { payload } from '../guest';
 import { readConfig } from '../lilo/entry';
@@ -22,7 +21,7 @@ function pairOf(line: ByteString): { name: ByteString; value: ByteString } | und
 }
 
 export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
-  const budget = ctx.budget.child(BUDGETS.evaluation, 'the configuration');
+  const budget = ctx.budget.child('evaluation', 'the configuration');
   const files = new SystemFiles(ctx.guest, config.volume, ctx);
   const globals = new Map<ByteString, ByteString>();
   const options: { name: ByteString; value: ByteString; line: ByteString }[] = [];
@@ -34,7 +33,7 @@ export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
       globals.set(pair.name, pair.value);
       continue;
     }
-    if (options.length >= LIMITS.menuEntries) throw limit(`more than ${LIMITS.menuEntries} entries`);
+    budget.most('menuEntries', options.length + 1, 'menu entries');
     budget.allocate(line.length + 200);
     options.push({ ...pair, line });
   }

@@ -1,6 +1,5 @@
 /** Entries whose source is a section: shared by the dialects of lilo.conf's language. */
 import { GuestError } from '../../bytes/errors';
-import { BUDGETS, LIMITS } from '../../bytes/limits';
 import { type ByteString, fromBytes, printable } from '../../bytes/text';
 import { readWhole } from '../../fs/file';
 import { payload } from '../guest';
@@ -20,15 +19,11 @@ export interface Loads {
 }
 
 export function readConfig(config: ConfigFile, ctx: BootContext): ByteString {
-  return fromBytes(readWhole(config.fs, config.node, LIMITS.configBytes, ctx));
+  return fromBytes(readWhole(config.fs, config.node, 'configBytes', ctx));
 }
 
 export function parseConfig(config: ConfigFile, rules: Rules, ctx: BootContext): Parsed {
-  return parseSections(
-    readConfig(config, ctx),
-    rules,
-    ctx.budget.child(BUDGETS.evaluation, 'the configuration'),
-  );
+  return parseSections(readConfig(config, ctx), rules, ctx.budget.child('evaluation', 'the configuration'));
 }
 
 /** A number of tenths of a second as seconds; nonsense is 0. */
@@ -65,7 +60,7 @@ export function sectionEntry(entry: SectionEntry, ctx: BootContext): MenuEntry {
     resolve(edited) {
       try {
         if (edited === undefined) return target(entry, entry.section, []);
-        const budget = ctx.budget.child(BUDGETS.entry, `the entry '${printable(entry.title, 60)}'`);
+        const budget = ctx.budget.child('entry', `the entry '${printable(entry.title, 60)}'`);
         const { sections, warnings } = parseSections(edited, entry.rules, budget);
         return sections[0] ? target(entry, sections[0], warnings) : failed('names no kernel');
       } catch (error) {

@@ -4,8 +4,6 @@
  * 3.16, yaboot.conf(5).
  */
 import type { Budget } from '../../bytes/budget';
-import { limit } from '../../bytes/errors';
-import { LIMITS } from '../../bytes/limits';
 import { type ByteString, printable } from '../../bytes/text';
 import { trimBlanks } from '../words';
 
@@ -190,7 +188,7 @@ export function parseSections(source: ByteString, rules: Rules, budget: Budget):
       complain(line, `'${shown}' has no value, or is not known`);
     else if (value !== undefined && rules.flags.has(key)) complain(line, `'${shown}' takes no value`);
     else if (rules.sections.has(key)) {
-      if (sections.length >= LIMITS.menuEntries) throw limit(`more than ${LIMITS.menuEntries} sections`);
+      budget.most('menuEntries', sections.length + 1, 'menu entries');
       budget.allocate(200);
       current = new Map();
       sections.push({ kind: key, value: value!, settings: current, at: word.at });

@@ -3,7 +3,6 @@
  * disk, sorted, and the default that loader.conf names. Without a loader.conf it serves the dialect `bls`.
  */
 import { GuestError } from '../../bytes/errors';
-import { BUDGETS, LIMITS } from '../../bytes/limits';
 import { type ByteString, fromBytes, printable } from '../../bytes/text';
 import { readWhole } from '../../fs/file';
 import { tryWalk } from '../../fs/walk';
@@ -23,7 +22,7 @@ const XBOOTLDR = 'bc13c2ff-59e6-4262-a352-b275fd6f7172';
 const MAX_WARNINGS = 100;
 
 export function evaluate(config: ConfigFile, ctx: BootContext): BootMenu {
-  const inner: BootContext = { ...ctx, budget: ctx.budget.child(BUDGETS.evaluation, 'the configuration') };
+  const inner: BootContext = { ...ctx, budget: ctx.budget.child('evaluation', 'the configuration') };
   const warnings: string[] = [];
   const warn = (message: string): void => {
     if (warnings.length < MAX_WARNINGS) warnings.push(message);
@@ -97,7 +96,7 @@ function loaderConf(place: Place, ctx: BootContext, warn: (message: string) => v
   try {
     const node = tryWalk(place.fs, path);
     if (node?.kind !== 'file') return undefined;
-    return parseLoaderConf(fromBytes(readWhole(place.fs, node, LIMITS.smallFileBytes, ctx)), ctx, told);
+    return parseLoaderConf(fromBytes(readWhole(place.fs, node, 'smallFileBytes', ctx)), ctx, told);
   } catch (error) {
     if (!(error instanceof GuestError)) throw error;
     told(`${error.describe()}, it is left out`);
@@ -158,7 +157,7 @@ class Entry implements MenuEntry {
   }
 
   #context(): BootContext {
-    const budget = this.ctx.budget.child(BUDGETS.entry, `entry '${printable(this.title, 60)}'`);
+    const budget = this.ctx.budget.child('entry', `entry '${printable(this.title, 60)}'`);
     return { ...this.ctx, budget };
   }
 }

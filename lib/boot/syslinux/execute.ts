@@ -2,8 +2,8 @@
  * From a command line to what it starts: syslinux' `load_kernel` (a label, or a file) and `execute` (the file's type,
  * then the program that it names), and the COM32 modules that in their turn lead to a kernel or to a menu.
  */
-import { GuestError, limit } from '../../bytes/errors';
-import { LIMITS } from '../../bytes/limits';
+import type { Budget } from '../../bytes/budget';
+import { GuestError } from '../../bytes/errors';
 import { type ByteString, printable } from '../../bytes/text';
 import { findLabel, firstWord, isBlank, type Parsed, type Reader, wordLength } from './parser';
 
@@ -41,6 +41,7 @@ export interface Shell {
   exists(name: ByteString): boolean;
   /** @throws GuestError */
   spend(steps: number): void;
+  readonly budget: Budget;
   note(text: string): void;
   /** Told the words ` initrd=…` that a label's INITRD put into the command. */
   added(words: ByteString): void;
@@ -72,8 +73,7 @@ const argumentsOf = (text: ByteString): ByteString[] => text.split(/[ \t\n\v\f\r
 /** Runs a command as if it were typed at the prompt. */
 export function load(shell: Shell, command: ByteString, depth = 0): Lead {
   shell.spend(1 + (shell.labels.labels.length >> 4));
-  if (depth > LIMITS.includeDepth)
-    throw limit(`commands that run each other deeper than ${LIMITS.includeDepth}`);
+  shell.budget.most('includeDepth', depth, 'commands that run each other');
   const item = findLabel(shell.labels, command, shell.reader);
   if (item) {
     const rest = item.label === command ? '' : skipBlanks(command.slice(wordLength(command)));

@@ -1,7 +1,8 @@
 /** From what the configuration says to the menu that the model wants, and from an entry to what it boots. */
 import type { Budget } from '../../bytes/budget';
 import { GuestError } from '../../bytes/errors';
-import { BUDGETS, LIMITS } from '../../bytes/limits';
+import { LIMITS } from '../../bytes/limits';
+import { variable } from '../../bytes/over';
 import { type ByteString, fromBytes, printable } from '../../bytes/text';
 import { readWhole } from '../../fs/file';
 import { defaultChoice } from '../choose';
@@ -21,6 +22,8 @@ import {
   wordLength,
 } from './parser';
 import { Place } from './place';
+
+const tooDeep = (most: number): string => `menus deeper than ${most} (${variable('includeDepth')})`;
 
 const FSUUID = 0x40000;
 
@@ -54,6 +57,7 @@ function source(place: Place, ctx: BootContext, budget: Budget): Source {
     file: (name) => payload(place.file(name)),
     text: (file) => place.text(file, { ...ctx, budget }),
     spend: (steps) => budget.step(steps),
+    budget,
     sysappend: (mask) => sysappendWords(place, mask),
   };
 }
@@ -64,9 +68,9 @@ function source(place: Place, ctx: BootContext, budget: Budget): Source {
  */
 export function startCore(session: Session): BootMenu {
   const { place, ctx } = session;
-  const budget = ctx.budget.child(BUDGETS.evaluation, 'the configuration');
+  const budget = ctx.budget.child('evaluation', 'the configuration');
   const { config } = place;
-  const text = fromBytes(readWhole(config.fs, config.node, LIMITS.configBytes, { ...ctx, budget }));
+  const text = fromBytes(readWhole(config.fs, config.node, 'configBytes', { ...ctx, budget }));
   const core = parse([() => text], 'core', source(place, ctx, budget));
   const shared: Shared = { session, parsed: core, reader: 'core', core };
   const command = core.defaultCommand;
@@ -106,6 +110,7 @@ function shell(shared: Shared, budget: Budget, { notes, added }: Trace): Shell {
     iso: place.iso,
     exists: (name) => place.file(name).found?.node.kind === 'file',
     spend: (steps) => budget.step(steps),
+    budget,
     note: (text) => void notes.push(text),
     added: (words) => void added.push(words),
   };
@@ -118,7 +123,8 @@ function opener(
 ): { open: () => BootMenu } | { problem: string } {
   const { session } = shared;
   const { ctx, place, chain } = session;
-  if (chain.length > LIMITS.includeDepth) return { problem: `menus deeper than ${LIMITS.includeDepth}` };
+  const { includeDepth } = ctx.budget.limits;
+  if (chain.length > includeDepth) return { problem: tooDeep(includeDepth) };
   const guarded = (body: () => BootMenu) => (): BootMenu => {
     try {
       return body();
@@ -142,7 +148,7 @@ function opener(
   if (chain.includes(name)) return { problem: `leads back to the menu of ${printable(paths.join(', '))}` };
   return {
     open: guarded(() => {
-      const budget = ctx.budget.child(BUDGETS.evaluation, 'the configuration');
+      const budget = ctx.budget.child('evaluation', 'the configuration');
       const from = source(place, ctx, budget);
       const warnings: string[] = [];
       const texts = files.map((file) => () => {
@@ -384,7 +390,8 @@ function boot(shared: Shared, lead: Lead, budget: Budget, { notes, added }: Trac
   if (lead.to !== 'kernel') {
     const next = opener(shared, lead);
     if ('problem' in next) return target(shared, next.problem, notes);
-    if (depth > LIMITS.includeDepth) return target(shared, `menus deeper than ${LIMITS.includeDepth}`, notes);
+    const { includeDepth } = shared.session.ctx.budget.limits;
+    if (depth > includeDepth) return target(shared, tooDeep(includeDepth), notes);
     const menu = next.open();
     const choice = defaultChoice(menu, (message) => void notes.push(message));
     if (!choice) return target(shared, menu.warnings[0] ?? 'opens a menu without entries', notes);
@@ -432,7 +439,7 @@ abstract class Entry implements MenuEntry {
 
   protected get budget(): Budget {
     const { ctx } = this.shared.session;
-    return ctx.budget.child(BUDGETS.entry, `label '${printable(this.title, 60)}'`);
+    return ctx.budget.child('entry', `label '${printable(this.title, 60)}'`);
   }
 
   /** @param item whose command it is, in whole or in part */

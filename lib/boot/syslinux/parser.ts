@@ -3,8 +3,8 @@
  * labels, DEFAULT, the prompt) and the simple menu (`menu.c32`, `vesamenu.c32`), which reads the same file again and
  * differs in a few points. An included file reads as if it stood in the place of its INCLUDE.
  */
+import type { Budget } from '../../bytes/budget';
 import { GuestError } from '../../bytes/errors';
-import { LIMITS } from '../../bytes/limits';
 import { type ByteString, printable } from '../../bytes/text';
 import type { GuestFile, Password } from '../model';
 
@@ -100,6 +100,7 @@ export interface Source {
   text(file: GuestFile): ByteString;
   /** @throws GuestError */
   spend(steps: number): void;
+  readonly budget: Budget;
   /** FSUUID= and the like: the words for a mask, each after a blank. */
   sysappend(mask: number): ByteString;
 }
@@ -323,8 +324,7 @@ class Parser {
     const parent = this.#current;
     let depth = 0;
     for (let menu: Menu | undefined = parent; menu; menu = menu.parent) depth++;
-    if (depth > LIMITS.includeDepth)
-      throw new GuestError('limit', `menus inside each other deeper than ${LIMITS.includeDepth}`);
+    this.source.budget.most('includeDepth', depth, 'menus inside each other');
     const draft = {
       label: undefined,
       display: tag,
@@ -356,8 +356,7 @@ class Parser {
 
   /** @returns false when the file is not there */
   #include(name: ByteString, depth: number): boolean {
-    if (depth >= LIMITS.includeDepth)
-      throw new GuestError('limit', `files included deeper than ${LIMITS.includeDepth}`);
+    this.source.budget.most('includeDepth', depth + 1, 'files that include each other');
     const file = this.source.file(name);
     if (!file.found) {
       this.out.missing.add(file.problem ?? printable(name));

@@ -1,6 +1,5 @@
 /** Where a configuration's file names lead: its volume, its root there, its working directory. */
 import type { Context } from '../../bytes/budget';
-import { LIMITS } from '../../bytes/limits';
 import { type ByteString, fromBytes } from '../../bytes/text';
 import { readWhole } from '../../fs/file';
 import { splitDevice } from '../guest';
@@ -67,6 +66,6 @@ export class Place {
   /** @throws GuestError */
   text(file: GuestFile, ctx: Context): ByteString {
     const { fs, node } = file.found!;
-    return fromBytes(readWhole(fs, node, LIMITS.configBytes, ctx));
+    return fromBytes(readWhole(fs, node, 'configBytes', ctx));
   }
 }

@@ -2,7 +2,6 @@
 import type { Context } from '../../bytes/budget';
 import { crc32 } from '../../bytes/crc32';
 import { corrupt, GuestError } from '../../bytes/errors';
-import { LIMITS } from '../../bytes/limits';
 import { fromHost } from '../../bytes/text';
 import { type BlockSource, readBytes } from '../../source/types';
 import { bootRecord, PROTECTIVE_TYPE } from '../msdos/record';
@@ -178,8 +177,9 @@ function rows(
       );
       end = disk.size;
     }
-    if (good.length >= LIMITS.partitions) {
-      notes.push(`more than ${LIMITS.partitions} partitions; the rest is left out`);
+    const { partitions } = ctx.budget.limits;
+    if (good.length >= partitions) {
+      notes.push(`more than ${partitions} partitions (NODEGRUB_MAX_PARTITIONS); the rest is left out`);
       break;
     }
     const name = utf16(e.PartitionName);

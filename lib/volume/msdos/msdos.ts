@@ -1,7 +1,7 @@
 /** MBR partition tables with extended chains, and the decision whether sector 0 holds a table at all. */
 import type { Context } from '../../bytes/budget';
 import { GuestError } from '../../bytes/errors';
-import { LIMITS } from '../../bytes/limits';
+import { variable } from '../../bytes/over';
 import { type BlockSource, readBytes } from '../../source/types';
 import type { Partition, PartitionScheme } from '../types';
 import { bootRecord, PROTECTIVE_TYPE, type Record, type Row } from './record';
@@ -47,8 +47,11 @@ class Collector {
 
   /** @returns false when there are enough */
   addLogical(row: Row, startSector: number): boolean {
-    if (this.#logical - 5 >= LIMITS.logicalPartitions) {
-      this.warn(`more than ${LIMITS.logicalPartitions} logical partitions; the rest is left out`);
+    const { logicalPartitions } = this.ctx.budget.limits;
+    if (this.#logical - 5 >= logicalPartitions) {
+      this.warn(
+        `more than ${logicalPartitions} logical partitions (${variable('logicalPartitions')}); the rest is left out`,
+      );
       return false;
     }
     this.add(this.#logical++, row, startSector);
@@ -95,7 +98,7 @@ function readChain(disk: BlockSource, outer: Row, unit: number, found: Collector
     }
     seen.add(at);
     // Empty links are allowed; as many as partitions, and it is no table that a tool wrote.
-    if (seen.size > 2 * LIMITS.logicalPartitions) {
+    if (seen.size > 2 * ctx.budget.limits.logicalPartitions) {
       found.warn(`the chain of logical partitions has more than ${seen.size - 1} links; it ends there`);
       return;
     }

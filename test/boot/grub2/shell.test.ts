@@ -93,7 +93,10 @@ t.test('state', async (t) => {
       ['loopback l /inner.img', ''],
       ['cat (l)/inside', 'inside\n\n'],
       ['set one=5; save_env -f /env/short one; unset one; load_env -f /env/short one; echo $one', '5\n'],
-      ['set gone=1; while true; do true; done', 'error: too much work (steps) in this line.\n'],
+      [
+        'set gone=1; while true; do true; done',
+        'error: too much work (steps) in this line (NODEGRUB_MAX_ENTRY_STEPS).\n',
+      ],
       ['echo "[$gone] $mine"', '[] 2\n'],
       ['read word', '…'],
       ['two words', ''],

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { grub2 } from '../../../lib/boot/grub2/dialect';
 import type { BootMenu } from '../../../lib/boot/model';
-import { type Allowance, Budget } from '../../../lib/bytes/budget';
+import { Budget } from '../../../lib/bytes/budget';
+import type { Limits } from '../../../lib/bytes/limits';
 import { context, ROOT, type TestContext } from '../../support';
 import { extentFile, link, MemoryFs, type MemoryTree, memoryGuest } from '../memfs';
 
@@ -49,7 +50,7 @@ export function evaluate(
   config: string,
   files: (config: string) => MemoryTree = tree,
   ctx: TestContext = context(),
-  allowance?: Allowance,
+  limits?: Limits,
 ): BootMenu {
   const fs = new MemoryFs(files(config));
   const guest = memoryGuest(ctx, [fs]);
@@ -57,6 +58,6 @@ export function evaluate(
   const walk = ['boot', 'grub', 'grub.cfg'].reduce((node, name) => fs.lookup(node, name)!, fs.root);
   return grub2.evaluate(
     { volume, path: '/boot/grub/grub.cfg', fs, node: walk },
-    { ...ctx, ...(allowance ? { budget: new Budget(allowance, 'test') } : {}), guest, quiet: true },
+    { ...ctx, ...(limits ? { budget: new Budget(limits, 'test') } : {}), guest, quiet: true },
   );
 }

@@ -12,7 +12,6 @@ import { configLines, leadingNumber } from '../../../lib/boot/grublegacy/lines';
 import type { BootDialect, BootMenu } from '../../../lib/boot/model';
 import { Budget } from '../../../lib/bytes/budget';
 import { GuestError } from '../../../lib/bytes/errors';
-import { BUDGETS } from '../../../lib/bytes/limits';
 import { ROOT } from '../../support';
 import { evaluate, mutations } from '../dialect';
 import { MemoryFs, type MemoryTree } from '../memfs';
@@ -35,7 +34,7 @@ const bootOf = (body: string, files?: MemoryTree) =>
   menuOf(`title x\n${body}\n`, files).entries[0]!.resolve();
 
 t.test('lines and numbers', async (t) => {
-  const lines = (text: string) => [...configLines(text, new Budget(BUDGETS.entry))];
+  const lines = (text: string) => [...configLines(text, new Budget())];
   t.same(lines('a\n\n  # c\n\tb  c \r\n'), ['a', 'b  c ']);
   t.same(lines('a\\\n  b\\\r\nc\n# d\\\ne\nf'), ['a   b c', 'f'], 'a comment goes on as well');
   t.same(lines('\\\n# x\ny'), ['y'], 'a comment may begin after a continued nothing');

@@ -19,6 +19,7 @@ malformedSamples('xfs', {
   'warned-needs-repair': [one, /needs repair/, 'x'],
   'corrupt-block-size': [opened, /block size 5000/],
   'corrupt-inode-size': [opened, /inode size 128/],
+  'corrupt-sector-size': [opened, /sector size 13/],
   'corrupt-blocks': [opened, /1099511627776 blocks in/],
   'corrupt-directory-block-size': [opened, /directory blocks of 2\^9/],
   'corrupt-root': [opened, /beyond the filesystem/],

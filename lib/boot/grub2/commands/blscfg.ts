@@ -7,7 +7,7 @@
  * root filesystem is written `/boot/…` in the entry itself.
  */
 import { GuestError } from '../../../bytes/errors';
-import { LIMITS } from '../../../bytes/limits';
+import { variable } from '../../../bytes/over';
 import { type ByteString, printable } from '../../../bytes/text';
 import type { FileSystem, FsNode } from '../../../fs/types';
 import { tryWalk, walk } from '../../../fs/walk';
@@ -125,7 +125,7 @@ function load(
     const open = openFile(machine, path);
     if (typeof open === 'number') return open;
     const id = withoutSuffix(path.slice(path.lastIndexOf('/') + 1));
-    into.push(parseBlsEntry(id, fileText(machine, open, LIMITS.smallFileBytes), 'grub', machine));
+    into.push(parseBlsEntry(id, fileText(machine, open, 'smallFileBytes'), 'grub', machine));
     return 0;
   }
   let volume: Volume | undefined;
@@ -162,23 +162,28 @@ function readDirectory(machine: Machine, fs: FileSystem, path: ByteString, into:
   const directory = tryWalk(fs, path);
   if (directory?.kind !== 'directory') return;
   let names = 0;
+  const { directoryEntries, menuEntries } = machine.budget.limits;
   for (const item of fs.readdir(directory)) {
     machine.budget.step();
-    if (++names > LIMITS.directoryEntries) {
-      machine.warn(`${printable(path)}: only the first ${LIMITS.directoryEntries} names were looked at`);
+    if (++names > directoryEntries) {
+      machine.warn(
+        `${printable(path)}: only the first ${directoryEntries} names were looked at (${variable('directoryEntries')})`,
+      );
       return;
     }
     const { name } = item;
     if (name.startsWith('.') || name.length <= SUFFIX.length || !name.endsWith(SUFFIX)) continue;
-    if (into.length >= LIMITS.menuEntries) {
-      machine.warn(`${printable(path)}: only the first ${LIMITS.menuEntries} entries are used`);
+    if (into.length >= menuEntries) {
+      machine.warn(
+        `${printable(path)}: only the first ${menuEntries} entries are used (${variable('menuEntries')})`,
+      );
       return;
     }
     try {
       const node = resolve(fs, path, name, item.node());
       if (node.kind !== 'file') continue;
       const found = { volume: undefined, path: name, found: { fs, node } };
-      const text = fileText(machine, { file: found, fs, node }, LIMITS.smallFileBytes);
+      const text = fileText(machine, { file: found, fs, node }, 'smallFileBytes');
       into.push(parseBlsEntry(withoutSuffix(name), text, 'grub', machine));
     } catch (error) {
       if (!(error instanceof GuestError)) throw error;

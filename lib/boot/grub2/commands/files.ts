@@ -1,6 +1,5 @@
 /** Commands that show or compare files: `ls`, `cat`, `cmp`, `hashsum` and its short forms. */
 import { GuestError } from '../../../bytes/errors';
-import { LIMITS } from '../../../bytes/limits';
 import { type ByteString, fromBytes } from '../../../bytes/text';
 import type { FsNode } from '../../../fs/types';
 import { tryWalk, walk } from '../../../fs/walk';
@@ -357,7 +356,8 @@ function checkList(
   let text = '';
   const status = reading(machine, () => {
     const parts: ByteString[] = [];
-    for (const piece of fileBytes(machine, list, LIMITS.smallFileBytes)) parts.push(fromBytes(piece));
+    for (const piece of fileBytes(machine, list, machine.budget.limits.smallFileBytes))
+      parts.push(fromBytes(piece));
     text = parts.join('');
     return 0;
   });

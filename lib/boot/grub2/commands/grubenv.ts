@@ -2,7 +2,6 @@
  * `load_env`, `save_env`, `list_env`. What is saved is kept in memory and seen by whatever reads the file later in the
  * same run; the guest's disk is never written, so a one-shot entry (`grub-reboot`) comes again each time.
  */
-import { LIMITS } from '../../../bytes/limits';
 import type { ByteString } from '../../../bytes/text';
 import { fileExtents } from '../../../fs/file';
 import { assignments, isEnvironmentBlock, valueIn, withoutName, withValue } from '../envblock';
@@ -32,7 +31,7 @@ function openBlock(machine: Machine, parsed: Parsed): OpenFile | number {
 /** Calls `use` with the block; GRUB's error when the file is not one. */
 function withBlock(machine: Machine, open: OpenFile, use: (block: ByteString) => number): number {
   return reading(machine, () => {
-    const block = fileText(machine, open, LIMITS.smallFileBytes);
+    const block = fileText(machine, open, 'smallFileBytes');
     if (!isEnvironmentBlock(block)) return machine.error('invalid environment block', GRUB_ERROR.badFileType);
     return use(block);
   });

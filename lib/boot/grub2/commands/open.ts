@@ -1,5 +1,6 @@
 /** Opening and reading the files that commands name, with GRUB's errors where that fails. */
 import { GuestError } from '../../../bytes/errors';
+import type { LimitName } from '../../../bytes/limits';
 import { type ByteString, fromBytes, printable } from '../../../bytes/text';
 import { fileExtents } from '../../../fs/file';
 import type { FileSystem, FsNode } from '../../../fs/types';
@@ -106,14 +107,11 @@ export function* fileBytes(machine: Machine, open: OpenFile, maxBytes = Infinity
 
 /**
  * A small file whole.
- * @throws GuestError `limit` above `maxBytes`
+ * @throws GuestError `limit` above the limit of that name
  */
-export function fileText(machine: Machine, open: OpenFile, maxBytes: number): ByteString {
+export function fileText(machine: Machine, open: OpenFile, most: LimitName): ByteString {
   const parts: ByteString[] = [];
-  if (open.node.size > maxBytes)
-    throw new GuestError('limit', `file of ${open.node.size} bytes, maximum ${maxBytes}`, [
-      printable(open.file.path),
-    ]);
+  machine.budget.most(most, open.node.size, 'bytes of a file', printable(open.file.path));
   for (const piece of fileBytes(machine, open)) {
     machine.budget.allocate(piece.length);
     parts.push(fromBytes(piece));

@@ -1,0 +1,2 @@
+export const NOBODY = 65534;
+export const dropPrivileges = (): string => 'the harness';

@@ -1,0 +1,5 @@
+export class Janitor {
+  readonly gone = Promise.resolve();
+  release(): void {}
+  leave(): void {}
+}
