@@ -5,6 +5,8 @@
  */
 import { bytesAt, type Registered } from './index';
 
+export { refuseEncrypted } from '../lib/volume/luks/magic';
+
 export const further: readonly Registered[] = [
   {
     name: 'xfs',

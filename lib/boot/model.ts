@@ -172,6 +172,10 @@ export interface BootContext extends Context {
   readonly quiet: boolean;
   /** Set by the menu when a person is there: absent while nobody has typed anything. Read when it is asked for. */
   access?: Access;
+  /** GRUB's `cryptomount -u`, in lower case without dashes: what a configuration missed. */
+  keysWanted?: Set<ByteString>;
+  /** Keys of encrypted volumes were tried: nothing more will be opened by itself. */
+  unlocking?: boolean;
 }
 
 export interface BootDialect {

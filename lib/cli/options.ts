@@ -28,6 +28,8 @@ export interface Options {
   readonly debug: boolean;
   /** Seconds that the menu waits where the guest names no time; undefined: for ever. */
   readonly menuTimeout: number | undefined;
+  /** `key-file` and `luks-header` with their host paths, in order. */
+  readonly keys: readonly { readonly name: string; readonly value: string }[];
   /** Look for kernels where there is no configuration. */
   readonly guess: boolean;
 }
@@ -53,6 +55,8 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'extra-disk', takesValue: true, own: true },
   { long: 'no-guess', own: true },
   { long: 'menu-timeout', takesValue: true, own: true },
+  { long: 'key-file', takesValue: true, own: true },
+  { long: 'luks-header', takesValue: true, own: true },
 ];
 
 function wholeNumber(option: string, value: string, what: string): number {
@@ -83,6 +87,7 @@ export function parseOptions(argv: readonly string[]): Options {
   let dry = false;
   let isconfig = false;
   const extra: string[] = [];
+  const keys: Options['keys'][number][] = [];
   for (const { name, value } of options) {
     switch (name) {
       case 'help':
@@ -142,6 +147,10 @@ export function parseOptions(argv: readonly string[]): Options {
       case 'extra-disk':
         extra.push(value);
         break;
+      case 'key-file':
+      case 'luks-header':
+        keys.push({ name, value });
+        break;
       case 'no-guess':
         guess = false;
         break;
@@ -173,6 +182,7 @@ export function parseOptions(argv: readonly string[]): Options {
     offset,
     runas,
     debug,
+    keys,
     guess,
     menuTimeout,
   };

@@ -8,6 +8,7 @@ import { type Guest, payload, type Volume } from '../guest';
 import type { BootContext, BootDialect, BootMenu, ConfigFile, GuestFile, MenuEntry } from '../model';
 import { plainEntry, plainMenu } from '../plain';
 import { readText, SystemFiles } from '../system';
+import { luksVersion } from '../../volume/luks/magic';
 import { trimBlanks } from '../words';
 import { commandLine, type System, systemOn } from './cmdline';
 import { type Kernel, kernelsIn } from './kernels';
@@ -34,6 +35,8 @@ export function* guesses(guest: Guest, ctx: BootContext): Generator<Guess> {
     return systems.get(volume);
   };
   const volumes = guest.disks.flatMap((disk) => bootOrder(disk));
+  // What lies in an encrypted volume may be a configuration.
+  if (!ctx.unlocking && volumes.some((volume) => luksVersion(volume.source) !== undefined)) return;
   for (const volume of volumes) {
     try {
       const fs = volume.filesystem();
