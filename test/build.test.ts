@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -16,6 +17,7 @@ import t from 'tap';
 import { ROOT } from './support';
 
 const dist = join(ROOT, 'dist');
+const EXAMPLE = join(ROOT, 'fixtures', 'images', 'example.img');
 const work = mkdtempSync(join(tmpdir(), 'nodegrub-build-'));
 t.teardown(() => rmSync(work, { recursive: true }));
 
@@ -64,39 +66,108 @@ t.test('only what is needed is loaded', async (t) => {
   t.equal(r.stdout, 'core.js \n', r.stderr);
 });
 
+/** What V8 and Node are told for speed, and what only the command line can forbid. */
+const HARD = ['--disallow-code-generation-from-strings', '--disable-proto=throw', '--no-addons'];
+
 t.test('the script that an xl.cfg names', async (t) => {
   const copy = join(work, 'started');
   cpSync(dist, copy, { recursive: true });
   const stamp = join(copy, 'node.stamp');
   const link = join(work, 'link');
   symlinkSync(join(copy, 'nodegrub'), link);
-  // What a Node is started with: the flags, and the cache that belongs to them.
+  // What a Node is started with, and what it may then do.
   writeFileSync(
     join(copy, 'nodegrub.js'),
-    `console.log(process.execArgv.length, process.argv.slice(2).join('|'));`,
+    `const may = (what) => { try { what(); return true; } catch { return false; } };
+    const codeOf = (what) => { try { what(); } catch (error) { return error.code; } };
+    const { readFileSync } = require('fs');
+    console.log(JSON.stringify({
+      flags: process.execArgv, words: process.argv.slice(2), umask: process.umask(), ring: process.env.UV_USE_IO_URING,
+      evaluates: may(() => Function('return 1')()), proto: may(() => ({}).__proto__),
+      addons: codeOf(() => process.dlopen({ exports: {} }, '/no/such.node')) !== 'ERR_DLOPEN_DISABLED',
+      status: readFileSync('/proc/self/status', 'utf8'), limits: readFileSync('/proc/self/limits', 'utf8') }));`,
   );
-  const run = (program: string, cwd = '/') =>
-    spawnSync(program, ['a b', '-q', "it's"], { encoding: 'utf8', cwd, env: { PATH: process.env.PATH } });
+  const run = (program: string, cwd = '/', environment: object = {}) => {
+    const variables = Object.entries({ PATH: process.env.PATH, ...environment }).map((v) => v.join('='));
+    const r = spawnSync('env', ['-i', ...variables, program, 'a b', '-q', "it's"], { encoding: 'utf8', cwd });
+    t.equal(r.stderr, '');
+    return JSON.parse(r.stdout);
+  };
+  const limit = (of: { limits: string }, name: string) =>
+    new RegExp(`^Max ${name} +(\\S+) +(\\S+)`, 'm').exec(of.limits)?.slice(1);
   const text = readFileSync(join(copy, 'nodegrub'), 'utf8');
-  const flags = /exec "\$n" (--.*) "\$d/.exec(text)?.[1]?.split(' ').length ?? 0;
-  t.ok(flags > 0, text);
+  const changed = (what: RegExp, by: string) => {
+    t.match(text, what);
+    writeFileSync(join(copy, 'nodegrub'), text.replace(what, by));
+  };
   spawnSync('touch', ['-r', process.execPath, stamp]);
   for (const [program, cwd] of [
     [join(copy, 'nodegrub'), '/'],
     [link, '/'],
     ['./nodegrub', copy],
   ] as const) {
-    const { stdout, stderr } = run(program, cwd);
-    t.same([stdout, stderr], [`${flags} a b|-q|it's\n`, ''], program);
+    const seen = run(program, cwd);
+    t.match(seen, {
+      words: ['a b', '-q', "it's"],
+      evaluates: false,
+      proto: false,
+      addons: false,
+      umask: 0o77,
+      ring: '0',
+    });
+    t.ok(
+      seen.flags.some((flag: string) => /^--[a-z-]+=\d+$/.test(flag)),
+      `for speed: ${seen.flags}`,
+    );
+    t.same(
+      HARD.filter((flag) => !seen.flags.includes(flag)),
+      [],
+      'all that forbid something',
+    );
+    t.same(limit(seen, 'core file size'), ['0', '0']);
+    const most = spawnSync('sh', ['-c', 'ulimit -f'], { encoding: 'utf8' }).stdout;
+    if (most === 'unlimited\n') t.same(limit(seen, 'file size'), ['2147483648', '2147483648']);
+    if (existsSync('/usr/bin/setpriv')) t.match(seen.status, /^NoNewPrivs:\t1$/m);
   }
+  for (const name of ['NODEGRUB_MAX_PAYLOAD_BYTES', 'PYGRUB_MAX_FILE_SIZE_MB'])
+    t.not(
+      limit(run(link, '/', { [name]: '5' }), 'file size')![0],
+      '2147483648',
+      `${name}: the program counts`,
+    );
+  const lower = join(work, 'lower');
+  writeFileSync(lower, `#!/bin/sh\nulimit -f 4096\nexec '${link}' "$@"\n`, { mode: 0o755 });
+  t.same(limit(run(lower), 'file size'), ['2097152', '2097152'], 'a lower limit stays');
+  for (const [name, value] of Object.entries({
+    NODE_OPTIONS: '--no-such-option',
+    NODE_EXTRA_CA_CERTS: '/no/such/file',
+    NODE_DEBUG: 'fs,module',
+    NODE_V8_COVERAGE: work,
+    UV_USE_IO_URING: '1',
+  }))
+    t.match(run(link, '/', { [name]: value }), { ring: '0', evaluates: false }, `${name}=${value}`);
+  changed(/^p=.*$/m, "p='/no/such/setpriv --no-new-privs'");
+  t.match(run(link), { evaluates: false }, 'no setpriv any more');
+  writeFileSync(join(copy, 'nodegrub'), text);
   spawnSync('touch', [stamp]);
-  t.equal(run(link).stdout, "0 a b|-q|it's\n", 'another Node than the one that was asked: no flags');
-  writeFileSync(join(copy, 'nodegrub'), text.replace(/^n=.*$/m, "n='/no/such/node'"));
-  t.equal(run(link).stdout, "0 a b|-q|it's\n", 'none there: the one on PATH');
+  const other = run(link);
+  t.same(
+    HARD.filter((flag) => !other.flags.includes(flag)),
+    [],
+    'another Node than the one that was asked knows these, too',
+  );
+  t.notOk(
+    other.flags.some((flag: string) => /=\d+$/.test(flag)),
+    'and is not given the others',
+  );
+  changed(/^f=.*$/m, "f='--no-such-flag'");
+  t.same(run(link).flags, [], 'one that does not know them is started without');
+  changed(/^n=.*$/m, "n='/no/such/node'");
+  t.match(run(link), { words: ['a b', '-q', "it's"], evaluates: false }, 'none there: the one on PATH');
 });
 
 t.test('what the script forbids Node', async (t) => {
-  const flags = /exec "\$n" (--.*) "\$d/.exec(readFileSync(join(dist, 'nodegrub'), 'utf8'))![1]!.split(' ');
+  const flags = /^f='(.*)'$/m.exec(readFileSync(join(dist, 'nodegrub'), 'utf8'))![1]!.split(' ');
   const tries = {
     "new Function('return 1')()": /EvalError/,
     "eval('1')": /EvalError/,
@@ -116,26 +187,21 @@ t.test('what the script forbids Node', async (t) => {
 t.test('the code cache', async (t) => {
   const copy = join(work, 'dist');
   cpSync(dist, copy, { recursive: true });
-  const { stdout: flags } = spawnSync(
-    'sed',
-    ['-n', 's/.*exec "$n" \\(--.*\\) "$d.*/\\1/p', join(copy, 'nodegrub')],
-    {
-      encoding: 'utf8',
-    },
-  );
-  const withFlags = spawnSync(
-    'env',
-    [
-      '-i',
-      `PATH=${process.env.PATH}`,
-      'node',
-      ...flags.trim().split(' '),
-      '-p',
-      `const n = require(${JSON.stringify(join(copy, 'nodegrub.js'))}); n.load('core.js'); n.loaded.get('core.js').script.cachedDataRejected`,
-    ],
-    { encoding: 'utf8' },
-  );
-  t.equal(withFlags.stdout, 'false\n', `that for ${flags} is taken with them`);
+  const text = readFileSync(join(copy, 'nodegrub'), 'utf8');
+  const fast = /exec \$p "\$n" (.*) \$f /.exec(text)?.[1] ?? '';
+  const hard = /^f='(.*)'$/m.exec(text)?.[1] ?? '';
+  t.match(hard, /^--/);
+  for (const flags of [[], `${fast} ${hard}`.trim().split(/ +/)]) {
+    const file = join(work, 'boot.js');
+    writeFileSync(
+      file,
+      `const { load, loaded } = require(${JSON.stringify(join(copy, 'nodegrub.js'))});
+      load('core.js').main(['-qn', '--output=/dev/null', ${JSON.stringify(EXAMPLE)}], 'nodegrub').then((status) =>
+        console.log(status, [...loaded].map(([name, { script }]) => name + ' ' + script.cachedDataRejected).join()));`,
+    );
+    const boot = spawnSync('env', ['-i', process.execPath, ...flags, file], { encoding: 'utf8' });
+    t.match(boot.stdout, /^0 core\.js false(,\S+ false){2,}\n$/, `${flags}: every script is taken from it`);
+  }
   const rejected = () =>
     script(
       `nodegrub.load('core.js'); console.log(nodegrub.loaded.get('core.js').script.cachedDataRejected);`,
@@ -143,14 +209,7 @@ t.test('the code cache', async (t) => {
     );
   t.equal(rejected().stdout, 'false\n', 'is taken by the Node that built');
   const boots = () =>
-    spawnSync('env', [
-      '-i',
-      `PATH=${process.env.PATH}`,
-      'node',
-      join(copy, 'nodegrub.js'),
-      '-qn',
-      join(ROOT, 'fixtures/images/example.img'),
-    ]);
+    spawnSync('env', ['-i', `PATH=${process.env.PATH}`, 'node', join(copy, 'nodegrub.js'), '-qn', EXAMPLE]);
   const good = boots();
   t.equal(good.status, 0);
   for (const [what, bytes] of [

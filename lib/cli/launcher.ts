@@ -50,8 +50,10 @@ export function load(name: string): Record<string, unknown> {
 
 if (require.main === module) {
   const core = load('core.js') as { main(argv: readonly string[], program: string): Promise<number> };
-  // Without `exit` Node takes its heap to pieces first: 4 ms. Everything was written synchronously.
+  // Without it Node takes its heap to pieces first: 4 ms. Everything was written synchronously. `exit` takes 0.5 ms longer, in
+  // which the files are handed over and a SIGKILL would still be a failure.
+  const { reallyExit = process.exit } = process as { reallyExit?: (status: number) => void };
   core
     .main(process.argv.slice(2), process.argv[1]?.replace(/\.js$/, '') ?? 'nodegrub')
-    .then((status) => process.exit(status));
+    .then((status) => reallyExit.call(process, status));
 }

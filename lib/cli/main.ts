@@ -9,9 +9,9 @@ import { ChunkWriter, copyFile } from '../extract/copy';
 import { copyInitrds } from '../extract/initrd';
 import { formatResult, type Result } from '../output/format';
 import { writeAll } from '../output/write';
-import { dropPrivileges, NOBODY } from '../sandbox/drop';
+import { dropPrivileges } from '../sandbox/drop';
 import { Janitor } from '../sandbox/janitor';
-import { Outputs, openResult, outputDirectory } from '../sandbox/outputs';
+import { newResult, Outputs, openResult, outputDirectory } from '../sandbox/outputs';
 import { openDisk } from '../source/file';
 import { type BlockSource, SliceSource } from '../source/types';
 import { UsageError } from './getopt';
@@ -68,13 +68,6 @@ export async function main(argv: readonly string[], program: string): Promise<nu
   }
 }
 
-/** Root gives its privileges up; anybody else who asks for that is refused. */
-function drop(options: Options): string {
-  if (options.runas !== undefined && process.getuid?.() !== 0)
-    throw new GuestError('io', `--runas=${options.runas} needs root`);
-  return dropPrivileges(options.runas ?? NOBODY, __dirname);
-}
-
 /** Undefined: as the table says, which a plain start does not load anything for. */
 const limitsInForce = (): Limits | undefined =>
   Object.keys(process.env).some((name) => /^(NODE|PY)GRUB_MAX_/.test(name))
@@ -86,14 +79,16 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
   const disks = openDisks(options, limits);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
-  const result = openResult(options.output);
-  const outputs = boots ? new Outputs(directory, result.created ? [result.path] : []) : undefined;
+  const created = newResult(options.output);
+  const outputs = boots ? new Outputs(directory, created) : undefined;
   // A result file of ours goes after a failure of anything else, too.
-  const janitor = !boots && result.created ? new Janitor([result.path]) : undefined;
+  const janitor = !boots && created.length > 0 ? new Janitor(created) : undefined;
   let keep: 'nothing' | 'kernel' | 'both' = 'nothing';
   let good = false;
   try {
-    const force = drop(options);
+    const result = openResult(options.output);
+    const { sandbox, runas, user } = options;
+    const force = sandbox === 'off' ? 'sandbox off' : dropPrivileges(runas ?? user, __dirname);
     if (options.debug) log(`nodegrub ${VERSION}, node ${process.version}, ${force}`);
     if (options.ramdisk !== undefined && options.kernel === undefined)
       log('warning: --ramdisk without --kernel is ignored');
@@ -134,7 +129,8 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
         return 1;
       }
       // Under libxl (never quiet) this line is what the admin finds in the log.
-      if (options.debug || (boots && options.interactive)) log(`nodegrub ${VERSION} boots ${decision.where}`);
+      if (options.debug || (boots && options.interactive))
+        log(`nodegrub ${VERSION} (${force}) boots ${decision.where}`);
       for (const note of decision.target.notes) log(`note: ${note}`);
       const args = join(decision, options);
       if (args.length > LIMITS.guestCommandLine)

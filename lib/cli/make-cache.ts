@@ -28,31 +28,58 @@ type Launcher = typeof import('./launcher');
  * 88 for a ramdisk in 2,000 extents. Three times as much again, and long lists and chains of small clusters take a fifth more. The second: a
  * boot ends before its young objects fill 4 MiB, and needs no garbage collection (2 ms).
  */
-const SPEED = ['--interrupt-budget=300000', '--min-semi-space-size=4'];
+const FAST = ['--interrupt-budget=300000', '--min-semi-space-size=4'];
 
 /**
- * What only the command line can forbid, and nothing here needs: code from strings, `__proto__`, native addons. Somebody who had
- * turned a defect into JavaScript of his own would look for them first.
+ * What only the command line can set: text never becomes code, no object gets another prototype through `__proto__`, no
+ * shared library is loaded, no signal opens a debugger's port (Node 22; sandbox/drop.ts for the others). They cost nothing.
  */
-const HARDENING = ['--disallow-code-generation-from-strings', '--disable-proto=throw', '--no-addons'];
+const HARD = [
+  '--disallow-code-generation-from-strings',
+  '--disable-proto=throw',
+  '--no-addons',
+  '--disable-sigusr1',
+];
 
-const FLAGS = [...SPEED, ...HARDENING];
+const starts = (...words: [string, ...string[]]): boolean =>
+  spawnSync(words[0], [...words.slice(1), '-e', '0'], { stdio: 'ignore', env: {} }).status === 0;
+const known = (flag: string): boolean => starts(process.execPath, flag);
 
-const known = (flag: string): boolean =>
-  spawnSync(process.execPath, [flag, '-e', '0'], { stdio: 'ignore', env: {} }).status === 0;
+/** util-linux' setpriv (0.9 ms): after it no set-user-ID program helps whoever took the parser over. '' where there is none. */
+const setpriv = (): string =>
+  ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => starts(path, '--no-new-privs', process.execPath)) ?? '';
+
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
 /**
  * Starts nodegrub.js beside it (or beside what it is a link to). A Node that was replaced since may not know the flags: then
- * its time of change is not node.stamp's any more, and it is started without.
+ * its time of change is not node.stamp's any more, and it is asked first (25 ms, until make-cache.js is run again).
+ * What the environment would tell Node is for other programs: options against these flags, code to load, files to write. libuv's
+ * io_uring, which Node 20.3 to 20.11.0 had at work, would go on as root after the drop (CVE-2024-22017). A file may have
+ * 2 GiB, as in limits.ts, if the caller named no other limit (`ulimit` would raise a lower one, and counts 512 bytes).
  */
-const starter = (node: string, flags: readonly string[]): string => `#!/bin/sh
+const starter = (
+  node: string,
+  fast: readonly string[],
+  hard: readonly string[],
+  wrapper: string,
+): string => `#!/bin/sh
 d=\${0%/*}
 [ "$d" != "$0" ] || d=.
 [ ! -L "$0" ] || { d=$(readlink -f -- "$0") && d=\${d%/*}; }
-n='${node.replaceAll("'", "'\\''")}'
-[ -x "$n" ] || exec node "$d/nodegrub.js" "$@"
-[ "$n" -nt "$d/node.stamp" ] || [ "$n" -ot "$d/node.stamp" ] || exec "$n" ${flags.join(' ')} "$d/nodegrub.js" "$@"
-exec "$n" "$d/nodegrub.js" "$@"
+n=${quoted(node)}
+f='${hard.join(' ')}'
+p='${wrapper === '' ? '' : `${wrapper} --no-new-privs`}'
+umask 077
+ulimit -c 0
+[ "$NODEGRUB_MAX_PAYLOAD_BYTES$PYGRUB_MAX_FILE_SIZE_MB$(ulimit -f)" != unlimited ] || ulimit -f 4194304
+unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_COMPILE_CACHE NODE_V8_COVERAGE NODE_DEBUG NODE_REDIRECT_WARNINGS
+export UV_USE_IO_URING=0
+[ -x "\${p%% *}" ] || p=
+[ ! -x "$n" ] || [ "$n" -nt "$d/node.stamp" ] || [ "$n" -ot "$d/node.stamp" ] || exec $p "$n" ${fast.join(' ')} $f "$d/nodegrub.js" "$@"
+[ -x "$n" ] || n=node
+"$n" $f -e 0 2>/dev/null || f=
+exec $p "$n" $f "$d/nodegrub.js" "$@"
 `;
 
 /** In the child: boots, then sends `NAME\nLENGTH\n` and the data of each script through descriptor 3. */
@@ -83,7 +110,8 @@ function put(name: string, content: string | Uint8Array, mode = 0o644): void {
 }
 
 function make(): void {
-  const flags = FLAGS.filter(known);
+  const fast = FAST.filter(known);
+  const hard = HARD.filter(known);
   const work = mkdtempSync(join(tmpdir(), 'nodegrub-cache-'));
   try {
     const disks: string[] = [];
@@ -93,12 +121,12 @@ function make(): void {
       disks.push(join(work, name));
       writeFileSync(join(work, name), gunzipSync(readFileSync(join(__dirname, name))));
     }
-    for (const used of flags.length > 0 ? [[], flags] : [[]]) cache(used, work, disks);
+    for (const used of [[], [...fast, ...hard]]) cache(used, work, disks);
     put('node.stamp', '');
     // By touch: Node's own times are cut to milliseconds.
     const touched = spawnSync('touch', ['-r', process.execPath, join(__dirname, 'node.stamp')]);
     if (touched.status !== 0) throw new Error(`touch failed: ${touched.error ?? touched.stderr}`);
-    put('nodegrub', starter(process.execPath, flags), 0o755);
+    put('nodegrub', starter(process.execPath, fast, hard, setpriv()), 0o755);
   } finally {
     rmSync(work, { recursive: true });
   }

@@ -5,6 +5,8 @@ import { getopt, type OptionSpec, UsageError } from './getopt';
 export type OutputFormat = 'sxp' | 'simple' | 'simple0' | 'json';
 export type Action = 'boot' | 'list' | 'dry-run' | 'isconfig' | 'help' | 'version';
 
+export type Sandbox = 'off' | 'basic' | 'strict' | 'auto';
+
 export const DEFAULT_DIRECTORY = '/var/run/xen/pygrub/';
 
 export interface Options {
@@ -25,6 +27,9 @@ export interface Options {
   /** Bytes. */
   readonly offset: number | undefined;
   readonly runas: number | undefined;
+  /** What root becomes where there is no `--runas`; undefined: nobody. */
+  readonly user: number | undefined;
+  readonly sandbox: Sandbox;
   readonly debug: boolean;
   /** Seconds that the menu waits where the guest names no time; undefined: for ever. */
   readonly menuTimeout: number | undefined;
@@ -57,7 +62,12 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'menu-timeout', takesValue: true, own: true },
   { long: 'key-file', takesValue: true, own: true },
   { long: 'luks-header', takesValue: true, own: true },
+  { long: 'user', takesValue: true, own: true },
+  { long: 'sandbox', takesValue: true, own: true },
 ];
+
+/** What toolstacks do not ask for is a chunk. */
+const confinement = () => require('./confinement') as typeof import('./confinement');
 
 function wholeNumber(option: string, value: string, what: string): number {
   // Python's int() takes blanks, a sign and underscores; toolstacks pass plain digits.
@@ -80,6 +90,8 @@ export function parseOptions(argv: readonly string[]): Options {
   let args: ByteString | undefined;
   let offset: number | undefined;
   let runas: number | undefined;
+  let user: number | undefined;
+  let sandbox: Sandbox = 'auto';
   let debug = false;
   let guess = true;
   let menuTimeout: number | undefined = 1;
@@ -144,6 +156,12 @@ export function parseOptions(argv: readonly string[]): Options {
       case 'runas':
         runas = wholeNumber(name, value, 'not a numeric user id');
         break;
+      case 'user':
+        user = confinement().userId(value);
+        break;
+      case 'sandbox':
+        sandbox = confinement().sandboxNamed(value);
+        break;
       case 'extra-disk':
         extra.push(value);
         break;
@@ -164,6 +182,7 @@ export function parseOptions(argv: readonly string[]): Options {
     if (runas !== undefined && interactive)
       throw new UsageError('--runas works only unattended: add -q or --entry=…');
     if (runas === 0) throw new UsageError('--runas=0 would keep all privileges');
+    if (sandbox === 'off' && (runas ?? user)) throw confinement().contradiction();
     if (output === '') throw new UsageError('--output names no file');
     if (kernel === '') throw new UsageError('--kernel names no file');
   }
@@ -181,6 +200,8 @@ export function parseOptions(argv: readonly string[]): Options {
     args,
     offset,
     runas,
+    user,
+    sandbox,
     debug,
     keys,
     guess,

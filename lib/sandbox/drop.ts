@@ -1,7 +1,7 @@
 /** Giving up root before the first guest byte is parsed. */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { GuestError, hostError } from '../bytes/errors';
+import { hostError } from '../bytes/errors';
 
 /** Debian's, Red Hat's and SUSE's `nobody`/`nogroup`. The name service is not asked: it may block or load plugins. */
 export const NOBODY = 65534;
@@ -16,14 +16,21 @@ function readableForAll(file: string): boolean {
 }
 
 /**
- * Permanently becomes `uid` (and the group of that number), without supplementary groups. Descriptors stay open.
+ * Permanently becomes the user asked for and the group of that number, without supplementary groups; root without being
+ * asked becomes nobody. Descriptors stay open. The C library changes every thread, the one that writes (outputs.ts) and V8's
+ * among them.
+ * @param asked not root
  * @param program folder of the built program; where the user cannot read it, its chunks are loaded first
  * @returns what is in force, for the log
  * @throws GuestError `io` when it cannot be done
  */
-export function dropPrivileges(uid: number, program: string): string {
-  if (process.getuid?.() !== 0) return 'not root';
+export function dropPrivileges(asked: number | undefined, program: string): string {
+  const { getuid, geteuid, getgid } = process as Required<NodeJS.Process>;
+  if (!asked && getuid() && geteuid()) return `not root${seen()}`;
+  const uid = asked ?? NOBODY;
   try {
+    // At this signal, which others of that user may send, Node would open a debugger's port.
+    process.on('SIGUSR1', () => {});
     process.setgroups?.([]);
     if (!readableForAll(__filename)) {
       const chunks = readdirSync(program).filter(
@@ -33,10 +40,22 @@ export function dropPrivileges(uid: number, program: string): string {
     }
     process.setgid?.(uid);
     process.setuid?.(uid);
+    if (getuid() !== uid || geteuid() !== uid || getgid() !== uid) throw Error('refused');
+    return `basic: user ${uid}${seen(true)}`;
   } catch (error) {
     throw hostError(`cannot become user ${uid}`, error);
   }
-  if (process.getuid?.() !== uid || process.geteuid?.() !== uid || process.getgid?.() !== uid)
-    throw new GuestError('io', `cannot become user ${uid}`);
-  return `user ${uid}`;
+}
+
+/**
+ * What proc(5) says of this process; nothing where it is not mounted.
+ * @param changed then no capability may be left: root's securebits may say that they stay
+ */
+function seen(changed?: boolean): string {
+  let status = '';
+  try {
+    status = readFileSync('/proc/self/status', 'latin1');
+  } catch {}
+  if (changed && /^Cap(Prm|Eff):.*[1-9a-f]/m.test(status)) throw Error('capabilities are left');
+  return /^NoNewPrivs:\t1/m.test(status) ? ', no new privileges' : '';
 }

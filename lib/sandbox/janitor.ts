@@ -5,19 +5,22 @@
 import { writeSync } from 'node:fs';
 import { GuestError } from '../bytes/errors';
 
-/** Reads the numbers of the files to keep; what is not kept when the pipe ends is removed. */
+/**
+ * Reads one line, the numbers of the files to keep, and removes the others: all, when the pipe ends without one. Whoever
+ * took the parser over cannot make it grow: it has 64 MiB.
+ */
 const SCRIPT = `trap '' HUP INT TERM QUIT PIPE USR1 USR2
-kept=' '
-while read -r word; do kept="$kept$word "; done
+ulimit -v 65536
+read -r kept||kept=
 n=0
 for file do
-  case $kept in *" $n "*) ;; *) /bin/rm -f -- "$file" ;; esac
+  case " $kept " in *" $n "*) ;; *) /bin/rm -f -- "$file" ;; esac
   n=$((n + 1))
 done`;
 
 interface Helper {
-  /** Sends the words, and closes the pipe. */
-  send(words: string): void;
+  /** Sends the line, if any, and closes the pipe. */
+  send(line: string): void;
   readonly gone: Promise<void>;
   /** The event loop no longer waits for it. */
   leave(): void;
@@ -58,9 +61,9 @@ function spawnByBinding(args: string[]): Helper | undefined {
     if (error !== 0) return undefined;
     return {
       gone,
-      send(words) {
+      send(line) {
         try {
-          if (words !== '') writeSync(pipe.fd, words);
+          if (line !== '') writeSync(pipe.fd, line);
         } catch {
           // Somebody has killed it: then it removes nothing either.
         }
@@ -87,7 +90,7 @@ function spawnByModule(args: string[]): Helper | undefined {
   });
   child.stdin.on('error', () => {});
   if (child.pid === undefined) return undefined;
-  return { gone, send: (words) => void child.stdin.end(words), leave: () => {} };
+  return { gone, send: (line) => void child.stdin.end(line), leave: () => {} };
 }
 
 export class Janitor {
@@ -115,7 +118,7 @@ export class Janitor {
   release(keep: readonly number[]): void {
     if (this.#sent) return;
     this.#sent = true;
-    this.#helper.send(keep.map((n) => `${n}\n`).join(''));
+    this.#helper.send(keep.length > 0 ? `${keep.join(' ')}\n` : '');
   }
 
   /** Resolves when the helper has ended, after `release`. */

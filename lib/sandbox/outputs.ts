@@ -5,7 +5,16 @@
  * loop or a long copy at once, and no privilege is needed to clean up: after a permanent drop nothing of ours may unlink
  * in libxl's 0600 root directory (DESIGN: "The privilege boundary", way (a)).
  */
-import { constants, fstat, fstatSync, ftruncateSync, mkdirSync, openSync, statSync } from 'node:fs';
+import {
+  constants,
+  fstat,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  statSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { GuestError, hostError } from '../bytes/errors';
 import { Janitor } from './janitor';
@@ -47,17 +56,22 @@ export function outputDirectory(given: string, byUser: boolean): string {
   return directory;
 }
 
-/** Opens `--output`; a regular file is emptied. The caller removes it after a failure if `created`. */
-export function openResult(path: string): OutputFile & { created: boolean } {
-  if (path === '-') return { path, fd: 1, created: false };
+/** `--output` if `openResult` will create it: then it is ours to remove after a failure, and the janitor comes first. */
+export function newResult(path: string): string[] {
+  return path === '-' || lstatSync(path, { throwIfNoEntry: false }) ? [] : [resolve(path)];
+}
+
+/** Opens `--output`; a regular file is emptied. */
+export function openResult(path: string): OutputFile {
+  if (path === '-') return { path, fd: 1 };
   try {
     try {
-      return { path: resolve(path), fd: openSync(path, O_WRONLY | O_CREAT | O_EXCL, 0o600), created: true };
+      return { path, fd: openSync(path, O_WRONLY | O_CREAT | O_EXCL, 0o600) };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       const fd = openSync(path, O_WRONLY);
       if (fstatSync(fd).isFile()) ftruncateSync(fd);
-      return { path: resolve(path), fd, created: false };
+      return { path, fd };
     }
   } catch (error) {
     throw hostError(`cannot write --output=${path}`, error);
@@ -103,6 +117,8 @@ export class Outputs {
    * @param keep what the toolstack was told of; everything else is removed
    */
   async end(keep: 'nothing' | 'kernel' | 'both'): Promise<void> {
+    // From here on the files stay: whoever ends us now must not be told that we failed.
+    if (keep !== 'nothing') for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.on(name, () => {});
     const all = Array.from({ length: this.#files }, (_, n) => n);
     this.#janitor.release(keep === 'nothing' ? [] : keep === 'kernel' ? all.filter((n) => n !== 1) : all);
     if (keep === 'both') this.#janitor.leave();

@@ -58,7 +58,7 @@ t.test('the countdown, and the default after it', async (t) => {
     ramdisk: undefined,
     args: 'two',
   });
-  t.match(console.raw, /nodegrub \S+ boots gpt1 ext4: \/boot\/grub\/grub\.cfg: menuentry 'two'\r\n$/);
+  t.match(console.raw, /nodegrub \S+ \(.+\) boots gpt1 ext4: \/boot\/grub\/grub\.cfg: menuentry 'two'\r\n$/);
 });
 
 for (const [term, cols, rows, page, size0] of [
