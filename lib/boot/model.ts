@@ -33,6 +33,8 @@ export interface BootTarget {
   readonly notes: readonly string[];
   /** The menu that the entry opened (`configfile`), of which this target is the default: a person is shown it. */
   readonly menu?: BootMenu;
+  /** `args` are what the guest gets, `--args` worked in: a policy has judged them. */
+  readonly settled?: true;
   /** `args` with `--args` worked in, for a system that wants it elsewhere than at the end (Solaris). */
   mergeArgs?(added: ByteString): ByteString;
 }
@@ -103,6 +105,8 @@ export interface BootMenu {
   readonly colours?: Colours;
   /** False where a person may choose entries and not change them (systemd-boot's `editor no`). */
   readonly editable?: boolean;
+  /** Why not, where it is not the configuration that forbids it. Printable. */
+  readonly locked?: string;
   /** GRUB's command line in the state of this menu; absent for other formats. Each call makes a new one. */
   shell?(): Shell;
   /** The menu that the password opens instead of this one (GRUB legacy's `password PASSWORD FILE`). */
@@ -166,16 +170,30 @@ export interface Access {
   knows(password: Password): boolean;
 }
 
+/** One of a configuration's `cryptomount`s. Undefined throughout: all encrypted volumes. */
+export interface CryptRequest {
+  /** In lower case, without dashes. */
+  readonly uuid?: ByteString;
+  readonly volume?: Volume;
+  /** The key that the configuration itself gives. */
+  readonly secret?: Buffer;
+  /** A detached header, a file of the guest's. */
+  readonly header?: BlockSource;
+}
+
 export interface BootContext extends Context {
   readonly guest: Guest;
   /** True when nobody watches (`-q`, `-l`): nothing sleeps, nothing waits. */
   readonly quiet: boolean;
   /** Set by the menu when a person is there: absent while nobody has typed anything. Read when it is asked for. */
   access?: Access;
-  /** GRUB's `cryptomount -u`, in lower case without dashes: what a configuration missed. */
-  keysWanted?: Set<ByteString>;
-  /** Keys of encrypted volumes were tried: nothing more will be opened by itself. */
-  unlocking?: boolean;
+  /** Encrypted volumes; shared by all copies of this context. */
+  readonly crypt: {
+    /** What `cryptomount` missed. */
+    wanted?: CryptRequest[];
+    /** Keys were tried, and nobody will be asked: nothing more opens. */
+    tried?: true;
+  };
 }
 
 export interface BootDialect {

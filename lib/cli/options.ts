@@ -1,6 +1,6 @@
 /** The command line → what to do. CONTRACT: "Options". */
 import { type ByteString, fromHost } from '../bytes/text';
-import { getopt, type OptionSpec, UsageError } from './getopt';
+import { getopt, type OptionSpec, type ParsedOption, UsageError } from './getopt';
 
 export type OutputFormat = 'sxp' | 'simple' | 'simple0' | 'json';
 export type Action = 'boot' | 'list' | 'dry-run' | 'isconfig' | 'help' | 'version';
@@ -30,11 +30,13 @@ export interface Options {
   /** What root becomes where there is no `--runas`; undefined: nobody. */
   readonly user: number | undefined;
   readonly sandbox: Sandbox;
+  /** The host admin's policy: a file of the host's. */
+  readonly policy: string | undefined;
   readonly debug: boolean;
   /** Seconds that the menu waits where the guest names no time; undefined: for ever. */
   readonly menuTimeout: number | undefined;
-  /** `key-file` and `luks-header` with their host paths, in order. */
-  readonly keys: readonly { readonly name: string; readonly value: string }[];
+  /** `key-file`, `key-fd` and `luks-header` with their values, in order; undefined: none. */
+  readonly keys: readonly ParsedOption[] | undefined;
   /** Look for kernels where there is no configuration. */
   readonly guess: boolean;
 }
@@ -61,9 +63,11 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'no-guess', own: true },
   { long: 'menu-timeout', takesValue: true, own: true },
   { long: 'key-file', takesValue: true, own: true },
+  { long: 'key-fd', takesValue: true, own: true },
   { long: 'luks-header', takesValue: true, own: true },
   { long: 'user', takesValue: true, own: true },
   { long: 'sandbox', takesValue: true, own: true },
+  { long: 'policy', takesValue: true, own: true },
 ];
 
 /** What toolstacks do not ask for is a chunk. */
@@ -95,12 +99,14 @@ export function parseOptions(argv: readonly string[]): Options {
   let debug = false;
   let guess = true;
   let menuTimeout: number | undefined = 1;
+  let policy: string | undefined;
   let list = false;
   let dry = false;
   let isconfig = false;
   const extra: string[] = [];
-  const keys: Options['keys'][number][] = [];
-  for (const { name, value } of options) {
+  let keys: ParsedOption[] | undefined;
+  for (const option of options) {
+    const { name, value } = option;
     switch (name) {
       case 'help':
         action = 'help';
@@ -166,11 +172,15 @@ export function parseOptions(argv: readonly string[]): Options {
         extra.push(value);
         break;
       case 'key-file':
+      case 'key-fd':
       case 'luks-header':
-        keys.push({ name, value });
+        keys = [...(keys ?? []), option];
         break;
       case 'no-guess':
         guess = false;
+        break;
+      case 'policy':
+        policy = value;
         break;
       case 'menu-timeout':
         menuTimeout = value === 'forever' ? undefined : wholeNumber(name, value, "not seconds or 'forever'");
@@ -206,5 +216,6 @@ export function parseOptions(argv: readonly string[]): Options {
     keys,
     guess,
     menuTimeout,
+    policy,
   };
 }
