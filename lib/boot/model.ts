@@ -2,6 +2,7 @@
 import type { Context } from '../bytes/budget';
 import type { ByteString } from '../bytes/text';
 import type { FileSystem, FsNode } from '../fs/types';
+import type { BlockSource } from '../source/types';
 import type { Guest, Volume } from './guest';
 
 /** A file that a configuration names, found or not. */
@@ -188,7 +189,7 @@ export interface BootContext extends Context {
   /** Set by the menu when a person is there: absent while nobody has typed anything. Read when it is asked for. */
   access?: Access;
   /** Encrypted volumes; shared by all copies of this context. */
-  readonly crypt: {
+  readonly crypt?: {
     /** What `cryptomount` missed. */
     wanted?: CryptRequest[];
     /** Keys were tried, and nobody will be asked: nothing more opens. */

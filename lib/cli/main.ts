@@ -16,7 +16,10 @@ import { newResult, Outputs, openResult, outputDirectory } from '../sandbox/outp
 import { openDisk } from '../source/file';
 import { type BlockSource, SliceSource } from '../source/types';
 import { UsageError } from './getopt';
+import type { Keys } from './keys';
 import { type Options, parseOptions } from './options';
+
+const keys = () => require('./keys') as typeof import('./keys');
 
 /** What a successful boot does not need is a chunk. */
 const reports = () => require('./reports') as typeof import('./reports');
@@ -82,6 +85,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       ? undefined
       : (require('../policy') as typeof import('../policy')).loadPolicy(options, join);
   const disks = openDisks(options, limits);
+  const secrets = options.keys && keys().openKeys(options.keys);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
   const created = newResult(options.output);
@@ -110,11 +114,11 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
     };
     const loader = new Bootloader(request);
     if (options.action === 'list') {
-      const status = list(loader, options, result.fd);
+      const status = await list(loader, options, result.fd, secrets);
       good = status === 0;
       return status;
     }
-    let decision = decide(loader, options);
+    let decision = await opened(loader, options, secrets, () => decide(loader, options));
     const { offer } = loader;
     const session =
       offer &&
@@ -187,6 +191,17 @@ function decide(loader: Bootloader, options: Options): Decision | undefined {
     : loader.decide(options.entry);
 }
 
+/** What `find` finds, with encrypted volumes opened where it finds nothing or misses one. */
+async function opened<T>(
+  loader: Bootloader,
+  options: Options,
+  secrets: Keys | undefined,
+  find: () => T | undefined,
+): Promise<T | undefined> {
+  const found = find();
+  return found && !loader.context.crypt?.wanted ? found : keys().unlock(loader, options, secrets, find, found);
+}
+
 /** `--args` joins with one blank, and alone stands without a leading one. */
 function join(target: BootTarget, options: Options): ByteString {
   if (target.settled) return target.args;
@@ -255,8 +270,8 @@ function showProgress({ target }: Decision, writers: readonly ChunkWriter[]): ()
   };
 }
 
-function list(loader: Bootloader, options: Options, fd: number): number {
-  const listing: Listing | undefined = loader.list();
+async function list(loader: Bootloader, options: Options, fd: number, secrets?: Keys): Promise<number> {
+  const listing: Listing | undefined = await opened(loader, options, secrets, () => loader.list());
   const image = options.operands[0]!;
   if (options.format === 'json')
     writeAll(fd, reports().listAsJson(image, listing, loader.warnings), 'the list');

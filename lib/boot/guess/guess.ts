@@ -36,7 +36,7 @@ export function* guesses(guest: Guest, ctx: BootContext): Generator<Guess> {
   };
   const volumes = guest.disks.flatMap((disk) => bootOrder(disk));
   // What lies in an encrypted volume may be a configuration.
-  if (!ctx.unlocking && volumes.some((volume) => luksVersion(volume.source) !== undefined)) return;
+  if (ctx.crypt && !ctx.crypt.tried && volumes.some((volume) => luksVersion(volume.source) !== undefined)) return;
   for (const volume of volumes) {
     try {
       const fs = volume.filesystem();

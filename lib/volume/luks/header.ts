@@ -88,15 +88,16 @@ export interface LuksHeader {
 
 /**
  * The header on `source`, or undefined where there is none.
+ * @param lost look for the second header of a LUKS2 whose first one is gone, as cryptsetup does: 9 reads
  * @throws GuestError `corrupt`, `unsupported`, `limit`
  */
-export function readHeader(source: BlockSource, ctx: Context): LuksHeader | undefined {
+export function readHeader(source: BlockSource, ctx: Context, lost = false): LuksHeader | undefined {
   if (source.size < Phdr.size) return undefined;
   const start = readBytes(source, 0, Phdr.size, ctx);
   const { magic, version } = Phdr.read(start);
   if (magic === MAGIC && version === 1) return within('luks1', () => readVersion1(source, ctx));
-  // A LUKS2 whose first header is gone is known by its second one, which only who names the header looks for.
-  if (magic !== MAGIC) return undefined;
+  if (magic !== MAGIC && !(lost && HDR2_SIZES.some((at) => isSecond(source, at, ctx)))) return undefined;
+  if (magic !== MAGIC) return within('luks2', () => readVersion2(source, ctx));
   if (version !== 2) throw unsupported(`version ${version}`, 'luks');
   return within('luks2', () => readVersion2(source, ctx));
 }
@@ -173,6 +174,9 @@ function readCopy(source: BlockSource, at: number, magic: string, ctx: Context):
   return { uuid: hdr.uuid, seqid: hdr.seqid, size: hdr.hdr_size, sound, json: parseBounded(text, ctx) };
 }
 
+const isSecond = (source: BlockSource, at: number, ctx: Context): boolean =>
+  at + Hdr2.size <= source.size && readBytes(source, at, 6, ctx).toString('latin1') === MAGIC_2ND;
+
 function readVersion2(source: BlockSource, ctx: Context): LuksHeader {
   const copies: Copy[] = [];
   let damage: GuestError | undefined;
@@ -189,7 +193,7 @@ function readVersion2(source: BlockSource, ctx: Context): LuksHeader {
   const [first] = copies;
   for (const at of first?.sound ? [first.size] : HDR2_SIZES) {
     ctx.budget.step();
-    if (at + Hdr2.size > source.size || readBytes(source, at, 6, ctx).toString('latin1') !== MAGIC_2ND) continue;
+    if (!isSecond(source, at, ctx)) continue;
     attempt(at, MAGIC_2ND);
     if (copies.at(-1)?.sound) break;
   }

@@ -14,5 +14,5 @@ export function luksVersion(source: BlockSource): number | undefined {
 export function refuseEncrypted(source: BlockSource): void {
   const version = luksVersion(source);
   if (version !== undefined)
-    throw unsupported('encrypted, no key was given (--key-file=FILE)', `luks${version}`);
+    throw unsupported('encrypted', `luks${version}`);
 }

@@ -22,7 +22,7 @@ export class CryptSource implements BlockSource {
     this.sectorSize = segment.sectorSize;
     const room = parent.size - segment.offset;
     const size = segment.size ?? room - (room % segment.sectorSize);
-    if (size < 0 || size > room || size % segment.sectorSize !== 0)
+    if (room < 0 || size < 0 || size > room || size % segment.sectorSize !== 0)
       throw corrupt(`segment of ${segment.size ?? 'all'} bytes at ${segment.offset} of ${parent.size}`);
     this.size = size;
     this.#cipher = new SectorCipher(segment.encryption, key);
@@ -31,15 +31,35 @@ export class CryptSource implements BlockSource {
   read(at: number, into: Uint8Array): void {
     checkRange(this, at, into.length);
     const unit = this.segment.sectorSize;
-    const end = at + into.length;
-    for (let place = at - (at % unit); place < end; place += BATCH) {
-      const length = Math.min(BATCH, Math.ceil((end - place) / unit) * unit);
-      const piece = this.#scratch.subarray(0, length);
-      // What lies above has a cache of plaintext: that of the disk need not keep these.
-      readOnce(this.parent, this.segment.offset + place, piece);
-      this.#cipher.decrypt(piece, this.segment.ivTweak + place / 512, unit);
-      const from = Math.max(at, place);
-      into.set(piece.subarray(from - place, Math.min(end, place + length) - place), from - at);
+    // The whole sectors are read where they shall be, in one piece.
+    const skip = Math.min((unit - (at % unit)) % unit, into.length);
+    if (skip > 0) this.#part(at, into.subarray(0, skip));
+    let rest = into.subarray(skip);
+    const whole = rest.length - (rest.length % unit);
+    if (whole > 0) this.#sectors(at + skip, rest.subarray(0, whole));
+    rest = rest.subarray(whole);
+    if (rest.length > 0) this.#part(at + skip + whole, rest);
+  }
+
+  /** Something inside one sector. */
+  #part(at: number, into: Uint8Array): void {
+    const unit = this.segment.sectorSize;
+    const sector = this.#scratch.subarray(0, unit);
+    this.#sectors(at - (at % unit), sector);
+    into.set(sector.subarray(at % unit, (at % unit) + into.length));
+  }
+
+  #sectors(at: number, into: Uint8Array): void {
+    // What lies above has a cache of plaintext: that of the disk need not keep these.
+    readOnce(this.parent, this.segment.offset + at, into);
+    const bytes = Buffer.from(into.buffer, into.byteOffset, into.length);
+    const aligned = into.byteOffset % 4 === 0;
+    for (let done = 0; done < into.length; done += BATCH) {
+      const piece = bytes.subarray(done, Math.min(done + BATCH, into.length));
+      const work = aligned ? piece : this.#scratch.subarray(0, piece.length);
+      if (!aligned) work.set(piece);
+      this.#cipher.decrypt(work, this.segment.ivTweak + (at + done) / 512, this.segment.sectorSize);
+      if (!aligned) piece.set(work);
     }
   }
 }

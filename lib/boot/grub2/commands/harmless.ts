@@ -7,6 +7,7 @@
  * or a person for something find nothing: `$?` is what GRUB answers on a machine that has no such thing, in silence.
  */
 import type { ByteString } from '../../../bytes/text';
+import { cryptomount } from './cryptomount';
 import { type CommandHandler, type CommandTable, GRUB_ERROR, type Machine } from './types';
 
 const done: CommandHandler = () => 0;
@@ -53,27 +54,6 @@ const failing =
   (message: ByteString, code: number): CommandHandler =>
   (machine) =>
     machine.error(message, code);
-
-function cryptomount(machine: Machine, args: ByteString[]): number {
-  if (args.length === 0) return machine.error('device name required', GRUB_ERROR.badArgument);
-  // "All of them" is fulfilled when there are none.
-  if (args.includes('-a') || args.includes('-b') || args.includes('--all') || args.includes('--boot'))
-    return 0;
-  const by = args.findIndex((arg) => arg === '-u' || arg === '--uuid');
-  if (by >= 0) {
-    const uuid = (args[by + 1] ?? '').replaceAll('-', '').toLowerCase();
-    if (opened(machine, (disk) => disk.alias?.toLowerCase() === `cryptouuid/${uuid}`)) return 0;
-    machine.context.keysWanted ??= new Set();
-    if (machine.context.keysWanted.size < 64) machine.context.keysWanted.add(uuid.slice(0, 64));
-  } else {
-    const volume = machine.guest.device(args.at(-1)!);
-    if (volume && opened(machine, (disk) => disk.of === volume)) return 0;
-  }
-  return machine.error('no such cryptodisk found', GRUB_ERROR.badArgument);
-}
-
-/** What is encrypted is opened before a configuration is evaluated, or not at all (lib/unlock.ts). */
-const opened = (machine: Machine, which: (disk: Disk) => boolean): boolean => machine.guest.disks.some(which);
 
 const noNetwork = failing('no network card found', GRUB_ERROR.noNetworkCard);
 
