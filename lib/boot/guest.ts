@@ -127,7 +127,13 @@ export class Guest {
         p,
       );
     });
-    const disk: Disk = { name, whole, partitions, ...more, ...(table ? { scheme: table.scheme, id: table.id } : {}) };
+    const disk: Disk = {
+      name,
+      whole,
+      partitions,
+      ...more,
+      ...(table ? { scheme: table.scheme, id: table.id } : {}),
+    };
     const old = this.#disks.findIndex((d) => d.name === name);
     if (old >= 0) this.#disks[old] = disk;
     else this.#disks.push(disk);

@@ -191,7 +191,7 @@ export interface BootContext extends Context {
   /** Encrypted volumes; shared by all copies of this context. */
   readonly crypt?: {
     /** What `cryptomount` missed. */
-    wanted?: CryptRequest[];
+    wanted?: CryptRequest[] | undefined;
     /** Keys were tried, and nobody will be asked: nothing more opens. */
     tried?: true;
   };

@@ -5,7 +5,7 @@ import { GuestError, hostError } from '../bytes/errors';
 import { fromHost, printable } from '../bytes/text';
 import { openDisk } from '../source/file';
 import { type Keys, unlocked } from '../unlock';
-import { type ParsedOption, UsageError } from './getopt';
+import type { ParsedOption } from './getopt';
 import type { Options } from './options';
 
 export type { Keys } from '../unlock';
@@ -18,7 +18,7 @@ const PATIENCE = 30;
 /**
  * Reads the keys, as whoever started the program. All of a file is the key, a line feed at its end too, as with cryptsetup's
  * `--key-file`; `-` is stdin.
- * @throws UsageError, GuestError `io`
+ * @throws GuestError `io`, `limit`
  */
 export function openKeys(given: readonly ParsedOption[]): Keys {
   const secrets: Buffer[] = [];
@@ -26,13 +26,13 @@ export function openKeys(given: readonly ParsedOption[]): Keys {
   for (const { name, value } of given) {
     const what = `--${name}=${printable(fromHost(value))}`;
     if (name === 'luks-header') {
-      if (header) throw new UsageError('--luks-header is given twice');
+      if (header) throw new GuestError('io', '--luks-header is given twice');
       header = openDisk(value);
       continue;
     }
     const number = name === 'key-fd' ? value : value === '-' ? '0' : undefined;
     if (number !== undefined && !/^\d{1,6}$/.test(number))
-      throw new UsageError(`${what}: not the number of a descriptor`);
+      throw new GuestError('io', `${what}: not the number of a descriptor`);
     try {
       if (number !== undefined) {
         secrets.push(readAll(Number(number), what));
@@ -89,8 +89,14 @@ export async function unlock<T>(
   const person = () =>
     new (require('../../menu/passphrase') as typeof import('../../menu/passphrase')).Passphrases(seconds);
   try {
-    const asks = !loader.quiet && options.action === 'boot';
-    return await unlocked(loader, find, found, keys ?? { secrets: [], header: undefined }, asks ? person : undefined);
+    const asks = !loader.context.quiet && options.action === 'boot';
+    return await unlocked(
+      loader,
+      find,
+      found,
+      keys ?? { secrets: [], header: undefined },
+      asks ? person : undefined,
+    );
   } finally {
     for (const secret of keys?.secrets ?? []) secret.fill(0);
   }

@@ -199,7 +199,9 @@ async function opened<T>(
   find: () => T | undefined,
 ): Promise<T | undefined> {
   const found = find();
-  return found && !loader.context.crypt?.wanted ? found : keys().unlock(loader, options, secrets, find, found);
+  return found && !loader.context.crypt?.wanted
+    ? found
+    : keys().unlock(loader, options, secrets, find, found);
 }
 
 /** `--args` joins with one blank, and alone stands without a leading one. */

@@ -3,12 +3,12 @@ import { GuestError } from '../../bytes/errors';
 import { type ByteString, printable } from '../../bytes/text';
 import type { FileSystem } from '../../fs/types';
 import { tryWalk } from '../../fs/walk';
+import { luksVersion } from '../../volume/luks/magic';
 import { bootOrder } from '../discover';
 import { type Guest, payload, type Volume } from '../guest';
 import type { BootContext, BootDialect, BootMenu, ConfigFile, GuestFile, MenuEntry } from '../model';
 import { plainEntry, plainMenu } from '../plain';
 import { readText, SystemFiles } from '../system';
-import { luksVersion } from '../../volume/luks/magic';
 import { trimBlanks } from '../words';
 import { commandLine, type System, systemOn } from './cmdline';
 import { type Kernel, kernelsIn } from './kernels';
@@ -36,7 +36,8 @@ export function* guesses(guest: Guest, ctx: BootContext): Generator<Guess> {
   };
   const volumes = guest.disks.flatMap((disk) => bootOrder(disk));
   // What lies in an encrypted volume may be a configuration.
-  if (ctx.crypt && !ctx.crypt.tried && volumes.some((volume) => luksVersion(volume.source) !== undefined)) return;
+  if (ctx.crypt && !ctx.crypt.tried && volumes.some((volume) => luksVersion(volume.source) !== undefined))
+    return;
   for (const volume of volumes) {
     try {
       const fs = volume.filesystem();

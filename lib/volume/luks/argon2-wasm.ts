@@ -10,6 +10,14 @@ export async function argon2(
   parallelism: number,
   hashLength: number,
 ): Promise<Buffer> {
-  const options = { password, salt, iterations, memorySize, parallelism, hashLength, outputType: 'binary' } as const;
+  const options = {
+    password,
+    salt,
+    iterations,
+    memorySize,
+    parallelism,
+    hashLength,
+    outputType: 'binary',
+  } as const;
   return Buffer.from(await (type === 'argon2i' ? argon2i(options) : argon2id(options)));
 }

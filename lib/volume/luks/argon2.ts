@@ -24,7 +24,9 @@ export async function argon2(
 ): Promise<Buffer> {
   // RFC 9106, 3.1; the salt's and the key's least lengths are libargon2's.
   if (lanes < 1 || passes < 1 || memory < 8 * lanes || salt.length < 8 || length < 4)
-    throw corrupt(`${type} with ${lanes} lanes, ${memory} KiB, ${passes} passes, ${salt.length} bytes of salt`);
+    throw corrupt(
+      `${type} with ${lanes} lanes, ${memory} KiB, ${passes} passes, ${salt.length} bytes of salt`,
+    );
   const bytes = memory * 1024;
   ctx.budget.most('keyMemory', bytes, `${type}: bytes of memory`);
   if (bytes > freemem()) throw limit(`${type} needs ${bytes} bytes of memory, ${freemem()} are free here`);
@@ -38,7 +40,8 @@ export async function argon2(
     return await wasm.argon2(type, key, salt, passes, memory, lanes, length);
   } catch (error) {
     // WebAssembly cannot have that much.
-    if (error instanceof RangeError) throw limit(`${type} needs ${bytes} bytes of memory, which cannot be had`);
+    if (error instanceof RangeError)
+      throw limit(`${type} needs ${bytes} bytes of memory, which cannot be had`);
     throw error;
   }
 }

@@ -40,7 +40,9 @@ export function mergeStripes(material: Buffer, size: number, stripes: number, ha
       const length = Math.min(piece, size - i * piece);
       counted.writeUInt32BE(i, 0);
       key.copy(counted, 4, i * piece, i * piece + length);
-      const digest = createHash(algorithm).update(counted.subarray(0, 4 + length)).digest();
+      const digest = createHash(algorithm)
+        .update(counted.subarray(0, 4 + length))
+        .digest();
       digest.copy(key, i * piece, 0, length);
     }
   }

@@ -213,7 +213,9 @@ function headerOf({ uuid, json }: Copy): LuksHeader {
     : [];
   const [required] = requirements;
   if (requirements.some((word) => /reencrypt/.test(word)))
-    throw unsupported(`encryption is being changed ('${printable(required!, 40)}'): finish that in the guest`);
+    throw unsupported(
+      `encryption is being changed ('${printable(required!, 40)}'): finish that in the guest`,
+    );
   if (required !== undefined) throw unsupported(`needs '${printable(required, 40)}'`);
   const segments = numbered(json, 'segments').filter(
     ([, segment]) => !textsIn(segment, 'flags').some((flag) => flag.startsWith('backup')),
@@ -247,7 +249,9 @@ function slotOf(id: string, slot: JsonObject): KeySlot {
   const stripes = wholeIn(af, 'stripes', what);
   materialSize(keySize, stripes, what);
   if (keySize * stripes > longIn(area, 'size', what))
-    throw corrupt(`${what}: ${stripes} stripes of ${keySize} bytes in an area of ${longIn(area, 'size', what)}`);
+    throw corrupt(
+      `${what}: ${stripes} stripes of ${keySize} bytes in an area of ${longIn(area, 'size', what)}`,
+    );
   return {
     id,
     keySize,

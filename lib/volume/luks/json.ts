@@ -45,7 +45,8 @@ export function objectOf(value: unknown, what: string): JsonObject {
   return value as JsonObject;
 }
 
-const own = (object: JsonObject, key: string): unknown => (Object.hasOwn(object, key) ? object[key] : undefined);
+const own = (object: JsonObject, key: string): unknown =>
+  Object.hasOwn(object, key) ? object[key] : undefined;
 
 export const objectIn = (object: JsonObject, key: string, what: string): JsonObject =>
   objectOf(own(object, key), `${what}: ${key}`);
@@ -54,7 +55,8 @@ export const objectIn = (object: JsonObject, key: string, what: string): JsonObj
 export function numbered(object: JsonObject, key: string): [id: string, value: JsonObject][] {
   const ids = Object.keys(objectIn(object, key, 'JSON area'));
   if (ids.length > MAX_OBJECTS) throw limit(`${ids.length} ${key}, at most ${MAX_OBJECTS}`);
-  for (const id of ids) if (!/^\d{1,9}$/.test(id)) throw corrupt(`${key}: '${printable(id, 40)}' is no number`);
+  for (const id of ids)
+    if (!/^\d{1,9}$/.test(id)) throw corrupt(`${key}: '${printable(id, 40)}' is no number`);
   return ids
     .sort((a, b) => Number(a) - Number(b))
     .map((id) => [id, objectOf((objectIn(object, key, 'JSON area') as JsonObject)[id], `${key} ${id}`)]);

@@ -1,8 +1,8 @@
 /** A passphrase or key file's bytes → the volume key, if a key slot opens with them. */
 import { pbkdf2Sync, timingSafeEqual } from 'node:crypto';
 import type { Context } from '../../bytes/budget';
-import { corrupt, GuestError, within } from '../../bytes/errors';
-import { over } from '../../bytes/over';
+import { corrupt, GuestError, limit, within } from '../../bytes/errors';
+import { variable } from '../../bytes/over';
 import { type BlockSource, readBytes } from '../../source/types';
 import { argon2 } from './argon2';
 import { BATCH, SectorCipher } from './cipher';
@@ -16,11 +16,19 @@ import type { Derivation, KeyDigest, KeySlot, LuksHeader } from './header';
 export class KeyWork {
   #done = 0;
 
+  /** @param share of the limit: 1 for keys of the admin's, less for those that the guest itself has at hand */
+  constructor(readonly share = 1) {}
+
   /** @throws GuestError `limit` when all of it together is above `keyWork` */
   spend(units: number, ctx: Context): void {
-    if (this.#done + units > ctx.budget.limits.keyWork)
-      throw over(ctx.budget.limits, 'keyWork', this.#done + units, 'work of key derivation');
+    const most = ctx.budget.limits.keyWork * this.share;
     this.#done += units;
+    if (this.#done <= most) return;
+    this.#done -= units;
+    const before = this.#done > 0 ? ` after ${this.#done}` : '';
+    throw limit(
+      `key derivation asks for ${units} units of work (iterations, KiB of memory filled)${before}, at most ${most} in all (${variable('keyWork')})`,
+    );
   }
 }
 
@@ -95,7 +103,12 @@ async function fits(key: Buffer, digest: KeyDigest, ctx: Context): Promise<boole
   return timingSafeEqual(made, digest.digest);
 }
 
-const derivationOf = ({ hash, salt, iterations }: KeyDigest): Derivation => ({ type: 'pbkdf2', hash, salt, iterations });
+const derivationOf = ({ hash, salt, iterations }: KeyDigest): Derivation => ({
+  type: 'pbkdf2',
+  hash,
+  salt,
+  iterations,
+});
 
 const digestWork = (digest: KeyDigest): number => workOf(derivationOf(digest), digest.digest.length);
 
@@ -105,12 +118,7 @@ function workOf(how: Derivation, length: number): number {
   return how.iterations * Math.ceil(length / digestSize(how.hash));
 }
 
-async function derive(
-  secret: Uint8Array,
-  how: Derivation,
-  length: number,
-  ctx: Context,
-): Promise<Buffer> {
+async function derive(secret: Uint8Array, how: Derivation, length: number, ctx: Context): Promise<Buffer> {
   if (length < 1) throw corrupt('a key of no bytes');
   // What the header asks for is bounded by that, and is no parsing.
   ctx.budget.progress(true);

@@ -5,7 +5,7 @@ import { type LuksHeader, readHeader } from './header';
 import { KeyWork, openSlots } from './key';
 import { CryptSource } from './source';
 
-export { readHeader, type LuksHeader } from './header';
+export { type LuksHeader, readHeader } from './header';
 export { KeyWork } from './key';
 
 /** GRUB's form of a UUID, without dashes. */
@@ -23,7 +23,11 @@ export async function openLuks(
   header: LuksHeader,
   secrets: readonly Uint8Array[],
   ctx: Context,
-  { on = data, work = new KeyWork(), label = data.label }: { on?: BlockSource; work?: KeyWork; label?: string } = {},
+  {
+    on = data,
+    work = new KeyWork(),
+    label = data.label,
+  }: { on?: BlockSource; work?: KeyWork; label?: string } = {},
 ): Promise<BlockSource | undefined> {
   for (const secret of secrets) {
     const opened = await openSlots(on, header, secret, work, ctx);

@@ -13,6 +13,5 @@ export function luksVersion(source: BlockSource): number | undefined {
 /** @throws GuestError `unsupported` for a volume that is encrypted and not opened */
 export function refuseEncrypted(source: BlockSource): void {
   const version = luksVersion(source);
-  if (version !== undefined)
-    throw unsupported('encrypted', `luks${version}`);
+  if (version !== undefined) throw unsupported('encrypted', `luks${version}`);
 }

@@ -5,8 +5,8 @@
  * synchronous. What is missed is written down, opened (lib/unlock.ts), and everything is evaluated again.
  */
 import type { ByteString } from '../../../bytes/text';
-import { FileBackedSource } from '../../../fs/file-source';
 import { readWhole } from '../../../fs/file';
+import { FileBackedSource } from '../../../fs/file-source';
 import type { Disk } from '../../guest';
 import type { CryptRequest } from '../../model';
 import { loopbackDepth } from './devices';
@@ -58,7 +58,12 @@ export function cryptomount(machine: Machine, args: ByteString[], command: ByteS
   if (password !== undefined) request = { ...request, secret: Buffer.from(password, 'latin1') };
   const keyFile = optionValue(parsed, 'key-file');
   if (keyFile !== undefined) {
-    const secret = keyOf(machine, keyFile, optionValue(parsed, 'keyfile-offset'), optionValue(parsed, 'keyfile-size'));
+    const secret = keyOf(
+      machine,
+      keyFile,
+      optionValue(parsed, 'keyfile-offset'),
+      optionValue(parsed, 'keyfile-size'),
+    );
     if (typeof secret === 'number') return secret;
     request = { ...request, secret };
   }
@@ -101,6 +106,9 @@ function keyOf(
   });
   if (!bytes) return code;
   if (from > bytes.length)
-    return machine.error(`seek to offset ${from} failed: attempt to seek outside of the file`, GRUB_ERROR.outOfRange);
+    return machine.error(
+      `seek to offset ${from} failed: attempt to seek outside of the file`,
+      GRUB_ERROR.outOfRange,
+    );
   return bytes.subarray(from, from + length);
 }

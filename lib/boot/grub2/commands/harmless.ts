@@ -8,7 +8,7 @@
  */
 import type { ByteString } from '../../../bytes/text';
 import { cryptomount } from './cryptomount';
-import { type CommandHandler, type CommandTable, GRUB_ERROR, type Machine } from './types';
+import { type CommandHandler, type CommandTable, GRUB_ERROR } from './types';
 
 const done: CommandHandler = () => 0;
 const no: CommandHandler = () => GRUB_ERROR.testFailure;
