@@ -47,7 +47,7 @@ interface Locked {
 /** Share of the work that keys which the guest itself gives may cost: nobody asked for it. */
 const OWN_SHARE = 0.1;
 /** More than any reason of a configuration's: what is encrypted may hold another. */
-const WANTED: Rank = 7;
+const WANTED = 7 as Rank;
 
 /**
  * Opens encrypted volumes until `find` finds something: with keys that the configuration gives, then with the admin's, then somebody

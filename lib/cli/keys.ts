@@ -85,7 +85,8 @@ export async function unlock<T>(
   found: T | undefined,
 ): Promise<T | undefined> {
   const { menuTimeout } = options;
-  const seconds = menuTimeout === undefined ? undefined : Math.max(menuTimeout, PATIENCE);
+  // 1 is what the menu waits where nobody said anything.
+  const seconds = menuTimeout === 1 ? PATIENCE : menuTimeout;
   const person = () =>
     new (require('../../menu/passphrase') as typeof import('../../menu/passphrase')).Passphrases(seconds);
   try {

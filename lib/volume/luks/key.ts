@@ -127,11 +127,15 @@ async function derive(secret: Uint8Array, how: Derivation, length: number, ctx: 
     if (how.iterations < 1) throw corrupt('PBKDF2 without iterations');
     return pbkdf2Sync(secret, how.salt, how.iterations, length, hashName(how.hash));
   } finally {
-    try {
-      ctx.budget.progress(false);
-    } catch (error) {
-      // Its time was excused all the same; that nothing came meanwhile is in the nature of the thing.
-      if (!(error instanceof GuestError)) throw error;
-    }
+    excuse(ctx);
+  }
+}
+
+/** The time since `progress(true)` does not count; that nothing came meanwhile is in the nature of the thing. */
+function excuse(ctx: Context): void {
+  try {
+    ctx.budget.progress(false);
+  } catch (error) {
+    if (!(error instanceof GuestError)) throw error;
   }
 }
