@@ -42,7 +42,7 @@ const samples: [name: string, at: MemorySource, code: string, words: RegExp][] =
     'pbkdf2: hours',
     kdf({ type: 'pbkdf2', hash: 'sha256', iterations: 0xffffffff }),
     'limit',
-    /4294967295.*KEY_WORK/,
+    /4294968295.*KEY_WORK/,
   ],
   ['pbkdf2: none', kdf({ type: 'pbkdf2', hash: 'sha256', iterations: 0 }), 'corrupt', /without iterations/],
   ['pbkdf2: another hash', kdf({ type: 'pbkdf2', hash: 'md5', iterations: 1000 }), 'unsupported', /'md5'/],
@@ -105,9 +105,23 @@ const samples: [name: string, at: MemorySource, code: string, words: RegExp][] =
     'unsupported',
     /serpent/,
   ],
-  ['area: nothing', slot((s) => void delete s.area), 'corrupt', /area/],
+  [
+    'area: nothing',
+    slot((s) => {
+      s.area = undefined;
+    }),
+    'corrupt',
+    /area/,
+  ],
   ['slot: another type', slot((s) => Object.assign(s, { type: 'reencrypt' })), 'unsupported', /'reencrypt'/],
-  ['slots: a list', luks2((j) => void (j.keyslots = [])), 'none', /^/],
+  [
+    'slots: a list',
+    luks2((j) => {
+      j.keyslots = [];
+    }),
+    'corrupt',
+    /no JSON object/,
+  ],
   [
     'slots: 33',
     luks2((j) => {
@@ -122,7 +136,14 @@ const samples: [name: string, at: MemorySource, code: string, words: RegExp][] =
     'corrupt',
     /no number/,
   ],
-  ['segment: none', luks2((j) => void (j.segments = {})), 'unsupported', /0 segments/],
+  [
+    'segment: none',
+    luks2((j) => {
+      j.segments = {};
+    }),
+    'unsupported',
+    /0 segments/,
+  ],
   ['segment: sectors', segment({ sector_size: 3000 }), 'corrupt', /sectors of 3000/],
   ['segment: sectors of none', segment({ sector_size: 0 }), 'corrupt', /sectors of 0/],
   ['segment: beyond', segment({ offset: '99999999999' }), 'corrupt', /segment of all/],
@@ -133,13 +154,17 @@ const samples: [name: string, at: MemorySource, code: string, words: RegExp][] =
   ['segment: linear', segment({ type: 'linear' }), 'unsupported', /'linear'/],
   [
     'reencryption',
-    luks2((j) => void (j.config.requirements = { mandatory: ['online-reencrypt-v2'] })),
+    luks2((j) => {
+      j.config.requirements = { mandatory: ['online-reencrypt-v2'] };
+    }),
     'unsupported',
     /being changed/,
   ],
   [
     'requirement',
-    luks2((j) => void (j.config.requirements = { mandatory: ['opal'] })),
+    luks2((j) => {
+      j.config.requirements = { mandatory: ['opal'] };
+    }),
     'unsupported',
     /needs 'opal'/,
   ],
@@ -157,7 +182,7 @@ const samples: [name: string, at: MemorySource, code: string, words: RegExp][] =
     /'nohash'/,
   ],
   ['header: version 3', changed('luks-2.img', (b) => b.writeUInt16BE(3, 6)), 'unsupported', /version 3/],
-  ['luks1: hours', luks1(SLOT1 + 4, 0xffffffff), 'limit', /8589934590|4294967295/],
+  ['luks1: hours', luks1(SLOT1 + 4, 0xffffffff), 'limit', /4294968295/],
   ['luks1: digest for hours', luks1(164, 0xffffffff), 'limit', /KEY_WORK/],
   ['luks1: no iterations', luks1(SLOT1 + 4, 0), 'corrupt', /without iterations/],
   ['luks1: material outside', luks1(SLOT1 + 40, 0xffffffff), 'corrupt', /beyond the end/],

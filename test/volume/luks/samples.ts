@@ -24,7 +24,7 @@ export function resum(bytes: Buffer, at: number): void {
 }
 
 export const jsonOf = (bytes: Buffer, at = 0): Json =>
-  JSON.parse(bytes.toString('latin1', at + 4096, at + SIZE).replace(/\0[^]*$/, ''));
+  JSON.parse(bytes.toString('latin1', at + 4096, at + SIZE).split('\0', 1)[0]!);
 
 export function writeText(bytes: Buffer, text: string, copies = [0, SIZE]): void {
   for (const at of copies) {
