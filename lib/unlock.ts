@@ -239,6 +239,8 @@ class Unlocking<T> {
     }
     this.#opened++;
     this.#told.set(volume, undefined);
+    // What was said before was said without it.
+    this.loader.say(`${shortName(volume)} luks${header.version}: opened as ${disk.name}`);
     this.#locked.splice(this.#locked.indexOf(one), 1);
     return true;
   }
@@ -261,16 +263,17 @@ class Unlocking<T> {
     return any;
   }
 
-  /** With key files, and with passphrases that opened others. */
+  /** With key files, those first that a configuration asked for. @returns whether one more is open */
   async #withFiles(): Promise<boolean> {
     const { secrets } = this.keys;
-    let any = false;
-    for (const one of [...this.#locked]) {
-      if (secrets.length === 0 || one.filesTried) continue;
+    if (secrets.length === 0) return false;
+    // With something to boot, the others stay closed: each costs seconds.
+    for (const one of [...this.#wanted(), ...(this.result === undefined ? this.#locked : [])]) {
+      if (one.filesTried) continue;
       one.filesTried = true;
-      any = (await this.#open(one, secrets, this.#work.files, 'the given key opens none')) || any;
+      if (await this.#open(one, secrets, this.#work.files, 'the given key opens none')) return true;
     }
-    return any;
+    return false;
   }
 
   /** Asks for one volume. @returns whether it is open now */

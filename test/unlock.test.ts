@@ -33,7 +33,11 @@ const wrong = file('wrong', SECRET);
 
 function run(args: readonly string[], options: object = {}) {
   const began = Date.now();
-  const r = spawnSync('node', [NODEGRUB, ...args], { encoding: 'utf8', ...options });
+  const r = spawnSync('node', [NODEGRUB, ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH },
+    ...options,
+  });
   return { ...r, seconds: (Date.now() - began) / 1000 };
 }
 const TARGET =

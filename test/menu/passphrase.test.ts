@@ -6,7 +6,7 @@ import t from 'tap';
 import { image } from '../support';
 import { Console, type ConsoleOptions } from './pty';
 
-const work = mkdtempSync(join(tmpdir(), 'nodegrub-passphrase-'));
+const work = mkdtempSync(join(tmpdir(), 'nodegrub-console-'));
 t.teardown(() => rmSync(work, { recursive: true }));
 const disk = join(work, 'disk.img');
 const bytes = Buffer.from(image('luks-disk.img'));
@@ -43,7 +43,7 @@ for (const [what, options] of [
     c.write('xx\x15passpx\x7f\x7fphr\x1b[Aase\r');
     await c.until(/^kernel \S+boot_kernel/m);
     t.equal((await c.exit).status, 0, c.text());
-    t.notMatch(c.raw, /Fool|pass(p|phrase\b)(?! for)/, 'nothing that was typed is shown');
+    t.notMatch(c.raw, /Fool|passp[^h]|passphrase(?! for)/, 'nothing that was typed is shown');
   });
 
 t.test('three times wrong', async (t) => {
@@ -77,7 +77,7 @@ t.test('the terminal is as it was', async (t) => {
   const c = Console.startInShell([`--output-directory=${work}`, disk], { cols: 132 });
   await c.until(QUESTION);
   c.write('passphrase\r');
-  await c.until(/^status 0$/m);
+  await c.until(/status 0$/m);
   await c.exit;
   const settings = [...c.raw.matchAll(/^([0-9a-f]+:[0-9a-f:]+)\r$/gm)].map((m) => m[1]);
   t.equal(settings.length, 2);
