@@ -123,11 +123,6 @@ export class Bootloader {
     return this.#ctx;
   }
 
-  /** One printable line for the log. */
-  say(line: string): void {
-    this.#request.say(line);
-  }
-
   /**
    * What boots: `--entry`'s, or the guest's default, or its fallbacks.
    * @returns undefined when nothing does; `diagnostics` then says why

@@ -54,6 +54,7 @@ const WANTED = 7 as Rank;
  * is asked.
  * @param found what `find` gave before; with it only what a configuration missed is opened, and nobody is asked
  * @param asker made when somebody is to be asked; undefined: nobody is there
+ * @param say tells what was opened
  * @returns what `find` gave last; the loader's diagnostics then say why a volume was not opened
  */
 export async function unlocked<T>(
@@ -62,8 +63,9 @@ export async function unlocked<T>(
   found: T | undefined,
   keys: Keys,
   asker: (() => Asker) | undefined,
+  say: (line: string) => void,
 ): Promise<T | undefined> {
-  const run = new Unlocking(loader, find, found, keys, asker);
+  const run = new Unlocking(loader, find, found, keys, asker, say);
   try {
     return await run.run();
   } finally {
@@ -89,6 +91,7 @@ class Unlocking<T> {
     private result: T | undefined,
     readonly keys: Keys,
     private asker: (() => Asker) | undefined,
+    readonly say: (line: string) => void,
   ) {
     this.#crypt = loader.context.crypt ?? {};
   }
@@ -240,7 +243,7 @@ class Unlocking<T> {
     this.#opened++;
     this.#told.set(volume, undefined);
     // What was said before was said without it.
-    this.loader.say(`${shortName(volume)} luks${header.version}: opened as ${disk.name}`);
+    this.say(`${shortName(volume)} luks${header.version}: opened as ${disk.name}`);
     this.#locked.splice(this.#locked.indexOf(one), 1);
     return true;
   }

@@ -33,9 +33,8 @@ const wrong = file('wrong', SECRET);
 
 function run(args: readonly string[], options: object = {}) {
   const began = Date.now();
-  const r = spawnSync('node', [NODEGRUB, ...args], {
+  const r = spawnSync('env', ['-i', `PATH=${process.env.PATH}`, 'node', NODEGRUB, ...args], {
     encoding: 'utf8',
-    env: { PATH: process.env.PATH },
     ...options,
   });
   return { ...r, seconds: (Date.now() - began) / 1000 };
@@ -211,7 +210,7 @@ async function decide(
   const decision =
     first && !loader.context.crypt?.wanted
       ? first
-      : await unlocked(loader, find, first, keys, typed && (() => person));
+      : await unlocked(loader, find, first, keys, typed && (() => person), (line) => void said.push(line));
   return {
     title: decision?.title,
     kernel: decision?.target.kernel?.volume?.name,

@@ -83,6 +83,7 @@ export async function unlock<T>(
   keys: Keys | undefined,
   find: () => T | undefined,
   found: T | undefined,
+  say: (line: string) => void,
 ): Promise<T | undefined> {
   const { menuTimeout } = options;
   // 1 is what the menu waits where nobody said anything.
@@ -97,6 +98,7 @@ export async function unlock<T>(
       found,
       keys ?? { secrets: [], header: undefined },
       asks ? person : undefined,
+      say,
     );
   } finally {
     for (const secret of keys?.secrets ?? []) secret.fill(0);

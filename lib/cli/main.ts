@@ -201,7 +201,7 @@ async function opened<T>(
   const found = find();
   return found && !loader.context.crypt?.wanted
     ? found
-    : keys().unlock(loader, options, secrets, find, found);
+    : keys().unlock(loader, options, secrets, find, found, log);
 }
 
 /** `--args` joins with one blank, and alone stands without a leading one. */

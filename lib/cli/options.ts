@@ -41,33 +41,32 @@ export interface Options {
   readonly guess: boolean;
 }
 
+/** pygrub's, then those that it does not have; all with a value. */
+const VALUED = [
+  'output',
+  'output-format',
+  'output-directory',
+  'offset',
+  'runas',
+  'entry',
+  'kernel',
+  'ramdisk',
+  'args',
+];
+const OWN = ['extra-disk', 'menu-timeout', 'key-file', 'key-fd', 'luks-header', 'user', 'sandbox', 'policy'];
+
 const SPECS: readonly OptionSpec[] = [
   { long: 'quiet', short: 'q' },
   { long: 'interactive', short: 'i' },
   { long: 'list-entries', short: 'l' },
   { long: 'not-really', short: 'n' },
   { long: 'help', short: 'h' },
-  { long: 'output', takesValue: true },
-  { long: 'output-format', takesValue: true },
-  { long: 'output-directory', takesValue: true },
-  { long: 'offset', takesValue: true },
-  { long: 'runas', takesValue: true },
-  { long: 'entry', takesValue: true },
-  { long: 'kernel', takesValue: true },
-  { long: 'ramdisk', takesValue: true },
-  { long: 'args', takesValue: true },
   { long: 'isconfig' },
   { long: 'debug' },
   { long: 'version', own: true },
-  { long: 'extra-disk', takesValue: true, own: true },
   { long: 'no-guess', own: true },
-  { long: 'menu-timeout', takesValue: true, own: true },
-  { long: 'key-file', takesValue: true, own: true },
-  { long: 'key-fd', takesValue: true, own: true },
-  { long: 'luks-header', takesValue: true, own: true },
-  { long: 'user', takesValue: true, own: true },
-  { long: 'sandbox', takesValue: true, own: true },
-  { long: 'policy', takesValue: true, own: true },
+  ...VALUED.map((long) => ({ long, takesValue: true })),
+  ...OWN.map((long) => ({ long, takesValue: true, own: true })),
 ];
 
 /** What toolstacks do not ask for is a chunk. */

@@ -306,7 +306,7 @@ t.test('headers elsewhere', async (t) => {
     const clear = fill(at('header'), data);
     const [on, disk] = [openDisk(at('header')), openDisk(data)];
     const opened = await openLuks(disk, readHeader(on, context())!, [PASS], context(), { on });
-    t.ok(beginning(opened!).equals(clear), type[1]);
+    t.ok(beginning(opened!).equals(clear), type[1]!);
     const path = format(
       'backup',
       ...type.slice(0, type[1] === 'luks1' ? undefined : 4),
@@ -326,6 +326,29 @@ t.test('headers elsewhere', async (t) => {
   }
 });
 
+/** qemu-img counts its processor time to choose a number of iterations, and gives up where others are busy. */
+function qemuLuks(from: string, to: string, ...options: string[]): void {
+  for (let tries = 10; ; tries--) {
+    const made = run('qemu-img', [
+      'convert',
+      '-f',
+      'raw',
+      '-O',
+      'luks',
+      '-S',
+      '0',
+      '--object',
+      'secret,id=s,data=a passphrase',
+      '-o',
+      ['key-secret=s', 'iter-time=50', ...options].join(),
+      from,
+      to,
+    ]);
+    if (made.status === 0) return;
+    if (tries === 0 || !/accurate CPU usage/.test(made.stderr)) throw new Error(made.stderr);
+  }
+}
+
 t.test('qemu-img', async (t) => {
   const clear = randomBytes(1024 * 1024);
   writeFileSync(at('raw'), clear);
@@ -333,24 +356,11 @@ t.test('qemu-img', async (t) => {
     ['aes-256', 'xts', 'plain64', 'sha256'],
     ['aes-128', 'xts', 'plain', 'sha1'],
     ['aes-256', 'cbc', 'essiv', 'sha512'],
-    ['aes-192', 'cbc', 'plain64', 'sha256'],
+    ['aes-128', 'cbc', 'plain64', 'sha256'],
   ] as const) {
     const options = [`cipher-alg=${cipher}`, `cipher-mode=${mode}`, `ivgen-alg=${ivgen}`, `hash-alg=${hash}`];
     if (ivgen === 'essiv') options.push('ivgen-hash-alg=sha256');
-    must(
-      'qemu-img',
-      'convert',
-      '-f',
-      'raw',
-      '-O',
-      'luks',
-      '--object',
-      'secret,id=s,data=a passphrase',
-      '-o',
-      ['key-secret=s', 'iter-time=10', ...options].join(),
-      at('raw'),
-      at('luks'),
-    );
+    qemuLuks(at('raw'), at('luks'), ...options);
     const disk = openDisk(at('luks'));
     const opened = (await openVolume(disk, [PASS], context()))!;
     const into = Buffer.alloc(clear.length);
@@ -364,22 +374,7 @@ t.test('speed: at least half of qemu-img’s', async (t) => {
   const bytes = 256 * 1024 * 1024;
   writeFileSync(at('large'), '');
   truncateSync(at('large'), bytes);
-  must(
-    'qemu-img',
-    'convert',
-    '-f',
-    'raw',
-    '-O',
-    'luks',
-    '-S',
-    '0',
-    '--object',
-    'secret,id=s,data=a passphrase',
-    '-o',
-    'key-secret=s,iter-time=10',
-    at('large'),
-    at('luks'),
-  );
+  qemuLuks(at('large'), at('luks'));
   const seconds = async (what: () => unknown) => {
     let best = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 3; i++) {
