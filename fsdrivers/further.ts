@@ -5,8 +5,6 @@
  */
 import { bytesAt, type Registered } from './index';
 
-export { refuseEncrypted } from '../lib/volume/luks/magic';
-
 export const further: readonly Registered[] = [
   {
     name: 'xfs',

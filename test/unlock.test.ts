@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { Bootloader } from '../lib/bootloader';
+import { LIMITS } from '../lib/bytes/limits';
 import { type BlockSource, MemorySource } from '../lib/source/types';
 import { type Asker, unlocked } from '../lib/unlock';
 import { image, ROOT, source } from './support';
@@ -189,6 +190,8 @@ async function decide(
     disks: [tar({ 'boot/grub/grub.cfg': config, ...files }), ...disks],
     quiet,
     guess: true,
+    // Those of this process are the test runner's.
+    limits: { ...LIMITS, memory: 2 ** 40, cpuSeconds: 1000 },
     say: (line) => void said.push(line),
   });
   const answers = [...(typed ?? [])];

@@ -16,7 +16,6 @@ import { newResult, Outputs, openResult, outputDirectory } from '../sandbox/outp
 import { openDisk } from '../source/file';
 import { type BlockSource, SliceSource } from '../source/types';
 import { UsageError } from './getopt';
-import type { Keys } from './keys';
 import { type Options, parseOptions } from './options';
 
 const keys = () => require('./keys') as typeof import('./keys');
@@ -113,12 +112,18 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       say: log,
     };
     const loader = new Bootloader(request);
+    /** What is found, with encrypted volumes opened where nothing is, or one of them was missed. */
+    const opened = async <T>(find: () => T | undefined): Promise<T | undefined> => {
+      const found = find();
+      if (found && !loader.context.crypt?.wanted) return found;
+      return keys().unlock(loader, options, secrets, find, found, log);
+    };
     if (options.action === 'list') {
-      const status = await list(loader, options, result.fd, secrets);
+      const status = list(await opened(() => loader.list()), loader, options, result.fd);
       good = status === 0;
       return status;
     }
-    let decision = await opened(loader, options, secrets, () => decide(loader, options));
+    let decision = await opened(() => decide(loader, options));
     const { offer } = loader;
     const session =
       offer &&
@@ -191,19 +196,6 @@ function decide(loader: Bootloader, options: Options): Decision | undefined {
     : loader.decide(options.entry);
 }
 
-/** What `find` finds, with encrypted volumes opened where it finds nothing or misses one. */
-async function opened<T>(
-  loader: Bootloader,
-  options: Options,
-  secrets: Keys | undefined,
-  find: () => T | undefined,
-): Promise<T | undefined> {
-  const found = find();
-  return found && !loader.context.crypt?.wanted
-    ? found
-    : keys().unlock(loader, options, secrets, find, found, log);
-}
-
 /** `--args` joins with one blank, and alone stands without a leading one. */
 function join(target: BootTarget, options: Options): ByteString {
   if (target.settled) return target.args;
@@ -272,8 +264,7 @@ function showProgress({ target }: Decision, writers: readonly ChunkWriter[]): ()
   };
 }
 
-async function list(loader: Bootloader, options: Options, fd: number, secrets?: Keys): Promise<number> {
-  const listing: Listing | undefined = await opened(loader, options, secrets, () => loader.list());
+function list(listing: Listing | undefined, loader: Bootloader, options: Options, fd: number): number {
   const image = options.operands[0]!;
   if (options.format === 'json')
     writeAll(fd, reports().listAsJson(image, listing, loader.warnings), 'the list');

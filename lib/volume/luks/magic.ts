@@ -1,5 +1,4 @@
 /** Is this LUKS? Small, for those who only want to know. */
-import { unsupported } from '../../bytes/errors';
 import type { BlockSource } from '../../source/types';
 
 /** The version that the first header claims, or undefined where there is none. Never throws for what a guest wrote. */
@@ -8,10 +7,4 @@ export function luksVersion(source: BlockSource): number | undefined {
   const into = Buffer.allocUnsafeSlow(8);
   source.read(0, into);
   return into.toString('latin1', 0, 6) === 'LUKS\xba\xbe' ? into.readUInt16BE(6) : undefined;
-}
-
-/** @throws GuestError `unsupported` for a volume that is encrypted and not opened */
-export function refuseEncrypted(source: BlockSource): void {
-  const version = luksVersion(source);
-  if (version !== undefined) throw unsupported('encrypted', `luks${version}`);
 }
