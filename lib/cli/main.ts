@@ -84,7 +84,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       ? undefined
       : (require('../policy') as typeof import('../policy')).loadPolicy(options, join);
   const disks = openDisks(options, limits);
-  const secrets = options.keys && keys().openKeys(options.keys);
+  const secrets = options.keys[0] && keys().openKeys(options.keys);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
   const created = newResult(options.output);

@@ -35,8 +35,8 @@ export interface Options {
   readonly debug: boolean;
   /** Seconds that the menu waits where the guest names no time; undefined: for ever. */
   readonly menuTimeout: number | undefined;
-  /** `key-file`, `key-fd` and `luks-header` with their values, in order; undefined: none. */
-  readonly keys: readonly ParsedOption[] | undefined;
+  /** `key-file`, `key-fd` and `luks-header` with their values, in order. */
+  readonly keys: readonly ParsedOption[];
   /** Look for kernels where there is no configuration. */
   readonly guess: boolean;
 }
@@ -103,9 +103,7 @@ export function parseOptions(argv: readonly string[]): Options {
   let dry = false;
   let isconfig = false;
   const extra: string[] = [];
-  let keys: ParsedOption[] | undefined;
-  for (const option of options) {
-    const { name, value } = option;
+  for (const { name, value } of options) {
     switch (name) {
       case 'help':
         action = 'help';
@@ -170,11 +168,6 @@ export function parseOptions(argv: readonly string[]): Options {
       case 'extra-disk':
         extra.push(value);
         break;
-      case 'key-file':
-      case 'key-fd':
-      case 'luks-header':
-        keys = [...(keys ?? []), option];
-        break;
       case 'no-guess':
         guess = false;
         break;
@@ -212,7 +205,7 @@ export function parseOptions(argv: readonly string[]): Options {
     user,
     sandbox,
     debug,
-    keys,
+    keys: options.filter(({ name }) => /^(key|luks)-/.test(name)),
     guess,
     menuTimeout,
     policy,

@@ -350,31 +350,25 @@ function qemuLuks(from: string, to: string, ...options: string[]): void {
 }
 
 t.test('qemu-img', async (t) => {
-  const clear = randomBytes(1024 * 1024);
+  const bytes = 64 * 1024 * 1024;
+  const clear = randomBytes(bytes);
   writeFileSync(at('raw'), clear);
   for (const [cipher, mode, ivgen, hash] of [
+    ['aes-128', 'cbc', 'essiv', 'sha512'],
     ['aes-256', 'xts', 'plain64', 'sha256'],
-    ['aes-128', 'xts', 'plain', 'sha1'],
-    ['aes-256', 'cbc', 'essiv', 'sha512'],
-    ['aes-128', 'cbc', 'plain64', 'sha256'],
   ] as const) {
     const options = [`cipher-alg=${cipher}`, `cipher-mode=${mode}`, `ivgen-alg=${ivgen}`, `hash-alg=${hash}`];
     if (ivgen === 'essiv') options.push('ivgen-hash-alg=sha256');
     qemuLuks(at('raw'), at('luks'), ...options);
     const disk = openDisk(at('luks'));
     const opened = (await openVolume(disk, [PASS], context()))!;
-    const into = Buffer.alloc(clear.length);
+    const into = Buffer.alloc(bytes);
     opened.read(0, into);
     t.ok(into.equals(clear), options.join(' '));
     disk.close();
   }
-});
 
-t.test('speed: at least half of qemu-img’s', async (t) => {
-  const bytes = 256 * 1024 * 1024;
-  writeFileSync(at('large'), '');
-  truncateSync(at('large'), bytes);
-  qemuLuks(at('large'), at('luks'));
+  // At least half as fast, on the last of them, which is cryptsetup's default.
   // Processor time: others work on this machine too.
   const convert = () => {
     const secret = 'secret,id=s,data=a passphrase';
@@ -413,7 +407,7 @@ t.test('speed: at least half of qemu-img’s', async (t) => {
   };
   const theirs = Math.min(convert(), convert());
   const ours = Math.min(decrypt(), decrypt(), decrypt());
-  t.comment(`256 MiB: ours ${ours.toFixed(2)} s, qemu-img ${theirs.toFixed(2)} s`);
+  t.comment(`64 MiB: ours ${ours.toFixed(2)} s, qemu-img ${theirs.toFixed(2)} s`);
   t.ok(ours < theirs * 2, `${ours.toFixed(2)} s, ${theirs.toFixed(2)} s`);
   disk.close();
 });
