@@ -40,7 +40,8 @@ interface Locked {
   readonly header: LuksHeader;
   /** What the header is on. */
   readonly on: BlockSource;
-  filesTried?: true;
+  /** How many of the keys were tried. */
+  tried?: number;
   asked?: true;
 }
 
@@ -102,7 +103,7 @@ class Unlocking<T> {
       this.loader.context.budget.step();
       await this.#look();
       // Each of these opens at least one volume, or there is none of it again.
-      if ((await this.#withOwnKeys()) || (await this.#withFiles())) {
+      if ((await this.#withOwnKeys()) || (await this.#withKeys())) {
         this.#again();
         continue;
       }
@@ -266,26 +267,21 @@ class Unlocking<T> {
     return any;
   }
 
-  /** With key files, those first that a configuration asked for. @returns whether one more is open */
-  async #withFiles(): Promise<boolean> {
-    const { secrets } = this.keys;
-    if (secrets.length === 0) return false;
+  /** With key files and what was typed for others, those first that a configuration asked for. @returns whether one more is open */
+  async #withKeys(): Promise<boolean> {
+    const secrets = [...this.keys.secrets, ...this.#typed];
     // With something to boot, the others stay closed: each costs seconds.
     for (const one of [...this.#wanted(), ...(this.result === undefined ? this.#locked : [])]) {
-      if (one.filesTried) continue;
-      one.filesTried = true;
-      if (await this.#open(one, secrets, this.#work.files, 'the given key opens none')) return true;
+      const untried = secrets.slice(one.tried ?? 0);
+      if (untried.length === 0) continue;
+      one.tried = secrets.length;
+      if (await this.#open(one, untried, this.#work.files, 'the given key opens none')) return true;
     }
     return false;
   }
 
   /** Asks for one volume. @returns whether it is open now */
   async #asked(one: Locked): Promise<boolean> {
-    if (
-      this.#typed.length > 0 &&
-      (await this.#open(one, this.#typed, new KeyWork(), 'what was typed opens none'))
-    )
-      return true;
     this.#person ??= this.asker!();
     const person = this.#person;
     for (let tries = TRIES; tries > 0; tries--) {

@@ -41,19 +41,10 @@ export interface Options {
   readonly guess: boolean;
 }
 
-/** pygrub's, then those that it does not have; all with a value. */
-const VALUED = [
-  'output',
-  'output-format',
-  'output-directory',
-  'offset',
-  'runas',
-  'entry',
-  'kernel',
-  'ramdisk',
-  'args',
-];
-const OWN = ['extra-disk', 'menu-timeout', 'key-file', 'key-fd', 'luks-header', 'user', 'sandbox', 'policy'];
+/** pygrub's with a value. */
+const VALUED = 'output output-format output-directory offset runas entry kernel ramdisk args';
+/** Those with a value that it does not have. */
+const OWN = 'extra-disk menu-timeout key-file key-fd luks-header user sandbox policy';
 
 const SPECS: readonly OptionSpec[] = [
   { long: 'quiet', short: 'q' },
@@ -65,8 +56,8 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'debug' },
   { long: 'version', own: true },
   { long: 'no-guess', own: true },
-  ...VALUED.map((long) => ({ long, takesValue: true })),
-  ...OWN.map((long) => ({ long, takesValue: true, own: true })),
+  ...VALUED.split(' ').map((long) => ({ long, takesValue: true })),
+  ...OWN.split(' ').map((long) => ({ long, takesValue: true, own: true })),
 ];
 
 /** What toolstacks do not ask for is a chunk. */
@@ -205,7 +196,7 @@ export function parseOptions(argv: readonly string[]): Options {
     user,
     sandbox,
     debug,
-    keys: options.filter(({ name }) => /^(key|luks)-/.test(name)),
+    keys: options.filter(({ name }) => /^key|^luks/.test(name)),
     guess,
     menuTimeout,
     policy,
