@@ -136,6 +136,27 @@ t.test('files are copied', async (t) => {
   t.equal(kernel.length, 20_000);
 });
 
+t.test('a plain boot knows nothing of all this', async (t) => {
+  const script = file(
+    'plain.js',
+    `const nodegrub = require(${JSON.stringify(NODEGRUB)});
+    nodegrub.load('core.js').main(['-q', '--debug', '--output=/dev/null', '--output-directory=${work}',
+      ${JSON.stringify(join(ROOT, 'fixtures/images/example.img'))}], 'nodegrub').then((status) => {
+        console.log(status, [...nodegrub.loaded.keys()].join(' '), process.moduleLoadList.includes('NativeModule crypto'));
+      });`,
+  );
+  const r = spawnSync('env', ['-i', `PATH=${process.env.PATH}`, 'node', script], { encoding: 'utf8' });
+  t.equal(r.stdout, '0 core.js fsdrivers-ext.js false\n', r.stderr);
+  // With keys at hand, too: they are read, and that is all.
+  const given = join(ROOT, 'fixtures/images/example.img');
+  const reads = (...args: string[]) =>
+    run(['-q', '--debug', '--output=/dev/null', `--output-directory=${work}`, ...args, given]).stderr.match(
+      /\d+ bytes in \d+ reads/,
+    )?.[0];
+  t.match(reads(), /bytes in/);
+  t.equal(reads(`--key-file=${pass}`), reads());
+});
+
 /** A USTAR archive: the smallest filesystem that can be written down. */
 function tar(files: Record<string, string | Buffer>): MemorySource {
   const blocks = Object.entries(files).map(([name, content]) => {
