@@ -351,6 +351,32 @@ t.test('two volumes: the wanted one first, one passphrase for both', async (t) =
   t.equal(both.asked.length, 1);
 });
 
+t.test('what a header says is shown without harm', async (t) => {
+  const bytes = Buffer.from(image('luks-1.img'));
+  bytes.write('\x1b[2J\nRuntimeError: x', 168);
+  const evil = [new MemorySource(bytes, 'evil')];
+  const r = await decide(entry(`cryptomount hd1\n${ROOTED}`), {
+    disks: evil,
+    typed: ['wrong', 'passphrase'],
+  });
+  t.equal(r.kernel, 'crypto0');
+  const none = await decide(entry(`cryptomount hd1\n${ROOTED}`), { disks: evil });
+  const all = [...r.asked, ...r.said, ...r.texts, ...none.texts, ...none.said];
+  for (const text of all) t.notMatch(text, /[\x00-\x1f\x7f]|RuntimeError: /, text);
+});
+
+t.test('three volumes, two keys', async (t) => {
+  const disks = [source('luks-1.img'), source('luks-2.img'), source('luks-2-essiv.img')];
+  const r = await decide(entry(`cryptomount -a\nset root=crypto2`), {
+    disks,
+    secrets: ['passphrase', 'key\nfile\0\xff'],
+  });
+  // UTF-8 is not what the key file holds: two of three open.
+  t.equal(r.kernel, undefined);
+  t.equal(r.said.filter((line) => /: opened as crypto[01]$/.test(line)).length, 2);
+  t.match(r.texts[0], /^hd3 luks2: encrypted .* the given key opens none/);
+});
+
 t.test('a person with a menu is not asked for what nobody wanted', async (t) => {
   const r = await decide('menuentry E { linux /none }\n', { quiet: false, typed: ['passphrase'] });
   t.same(r.asked, []);

@@ -1,5 +1,5 @@
 /** The passphrase at a real pseudoterminal. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -71,6 +71,17 @@ t.test('somebody leaves', async (t) => {
   c.write('half\x03');
   t.equal((await c.exit).status, 1);
   t.match(c.raw, /the question for its passphrase was left/);
+});
+
+t.test('a signal at the question', async (t) => {
+  const before = readdirSync(work);
+  const c = start();
+  await c.until(QUESTION);
+  c.write('half');
+  process.kill(c.pid, 'SIGTERM');
+  t.equal((await c.exit).signal, 15);
+  await new Promise((done) => setTimeout(done, 300));
+  t.same(readdirSync(work), before, 'nothing is left');
 });
 
 t.test('the terminal is as it was', async (t) => {

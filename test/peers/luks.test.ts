@@ -16,10 +16,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { devices } from '../../lib/boot/grub2/commands/devices';
+import { Bootloader } from '../../lib/bootloader';
+import { LIMITS } from '../../lib/bytes/limits';
 import { openDisk } from '../../lib/source/file';
 import type { BlockSource } from '../../lib/source/types';
+import { unlocked } from '../../lib/unlock';
 import { openLuks, openVolume, readHeader } from '../../lib/volume/luks/luks';
-import { context } from '../support';
+import { Console } from '../menu/pty';
+import { context, image } from '../support';
 import { must, run, scratch } from './support';
 
 const dir = scratch(t);
@@ -410,4 +415,66 @@ t.test('qemu-img', async (t) => {
   t.comment(`64 MiB: ours ${ours.toFixed(2)} s, qemu-img ${theirs.toFixed(2)} s`);
   t.ok(ours < theirs * 2, `${ours.toFixed(2)} s, ${theirs.toFixed(2)} s`);
   disk.close();
+});
+
+t.test('names and questions are GRUB’s', async (t) => {
+  const disk = Buffer.from(image('luks-disk.img'));
+  image('luks-1.img').copy(disk, 6144 * 512);
+  writeFileSync(at('disk.img'), disk);
+  writeFileSync(at('map'), `(hd0) ${at('disk.img')}\n`);
+  const commands = [
+    'cryptomount -a',
+    'ls',
+    'probe --driver (crypto0)',
+    'echo',
+    'probe --partmap (crypto0)',
+    'echo',
+    'echo END',
+    'exit',
+  ];
+  writeFileSync(at('grub.cfg'), `${commands.join('\n')}\n`);
+  const c = Console.start(['-d', dir, '-m', at('map')], {
+    program: ['/usr/bin/grub-emu'],
+    cols: 132,
+    term: 'linux',
+  });
+  await c.until(/Enter passphrase for .*: *$/m);
+  c.write('passphrase\r');
+  await c.until(/^END$/m);
+  await c.exit;
+  const theirs = c.raw.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '').replaceAll('\r', '');
+
+  const asked: string[] = [];
+  const limits = { ...LIMITS, memory: 2 ** 40, cpuSeconds: 1000 };
+  const loader = new Bootloader({ disks: [openDisk(at('disk.img'))], quiet: true, limits, say: () => {} });
+  const find = () => loader.decide(undefined);
+  const person = {
+    reason: '',
+    say: () => {},
+    close: () => {},
+    ask: async (words: string) => {
+      asked.push(words);
+      return Buffer.from('passphrase');
+    },
+  };
+  const decision = await unlocked(
+    loader,
+    find,
+    find(),
+    { secrets: [], header: undefined },
+    () => person,
+    () => {},
+  );
+  t.equal(decision?.target.kernel?.volume?.name, 'crypto0');
+  t.same(asked, [/Enter passphrase for [^:]*: /.exec(theirs)?.[0]]);
+  const names = /^\(.*\)/m
+    .exec(theirs)![0]
+    .split(' ')
+    .filter((name) => !/proc|host/.test(name));
+  t.same(
+    [...devices(loader.guest)].map(({ name }) => `(${name})`),
+    names,
+  );
+  t.match(theirs, /^cryptodisk$/m);
+  t.match(theirs, /^none$/m);
 });

@@ -8,8 +8,10 @@ import type { Disk, Guest, Volume } from '../../guest';
  * first; each disk itself, then its partitions from the last row of the table to the first.
  */
 export function* devices(guest: Guest): Generator<Volume> {
-  const loops = guest.disks.filter(isLoopback).reverse();
-  for (const disk of [...loops, ...guest.disks.filter((d) => !isLoopback(d))]) {
+  const loops = guest.disks.filter((d) => !d.of && isLoopback(d)).reverse();
+  // Then what was opened of encrypted disks, the newest first, too.
+  const opened = guest.disks.filter((d) => d.of).reverse();
+  for (const disk of [...loops, ...opened, ...guest.disks.filter((d) => !d.of && !isLoopback(d))]) {
     yield disk.whole;
     for (let i = disk.partitions.length - 1; i >= 0; i--) yield disk.partitions[i]!;
   }
