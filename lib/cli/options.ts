@@ -41,10 +41,10 @@ export interface Options {
   readonly guess: boolean;
 }
 
-/** pygrub's with a value. */
-const VALUED = 'output output-format output-directory offset runas entry kernel ramdisk args';
-/** Those with a value that it does not have. */
-const OWN = 'extra-disk menu-timeout key-file key-fd luks-header user sandbox policy';
+/** Those with a value: pygrub's nine, then those that it does not have. */
+const VALUED =
+  'output output-format output-directory offset runas entry kernel ramdisk args ' +
+  'extra-disk menu-timeout key-file key-fd luks-header user sandbox policy';
 
 const SPECS: readonly OptionSpec[] = [
   { long: 'quiet', short: 'q' },
@@ -56,8 +56,7 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'debug' },
   { long: 'version', own: true },
   { long: 'no-guess', own: true },
-  ...VALUED.split(' ').map((long) => ({ long, takesValue: true })),
-  ...OWN.split(' ').map((long) => ({ long, takesValue: true, own: true })),
+  ...VALUED.split(' ').map((long, i) => ({ long, takesValue: true, own: i >= 9 })),
 ];
 
 /** What toolstacks do not ask for is a chunk. */
