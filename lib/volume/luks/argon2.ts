@@ -2,7 +2,7 @@
 import * as crypto from 'node:crypto';
 import { freemem } from 'node:os';
 import type { Context } from '../../bytes/budget';
-import { corrupt, limit } from '../../bytes/errors';
+import { corrupt, limit, unsupported } from '../../bytes/errors';
 import type { Derivation } from './header';
 
 type Argon2 = Extract<Derivation, { type: 'argon2i' | 'argon2id' }>;
@@ -14,7 +14,7 @@ interface Native {
 
 /**
  * @param key wiped by the caller
- * @throws GuestError `corrupt` for parameters that RFC 9106 does not allow, `limit`
+ * @throws GuestError `corrupt` for parameters that RFC 9106 does not allow, `limit`, `unsupported`
  */
 export async function argon2(
   key: Uint8Array,
@@ -35,6 +35,8 @@ export async function argon2(
     const parameters = { message: key, nonce: salt, parallelism: lanes, tagLength: length, memory, passes };
     return native(type, parameters);
   }
+  // hash-wasm takes none.
+  if (key.length === 0) throw unsupported(`${type} of an empty passphrase before Node 24.7`);
   const wasm = require('./argon2-wasm') as typeof import('./argon2-wasm');
   try {
     return await wasm.argon2(type, key, salt, passes, memory, lanes, length);

@@ -250,7 +250,7 @@ t.test('bit flips: the right answer, none, or a reason', async (t) => {
     return seed % below;
   };
   const seen = { opened: 0, none: 0, refused: 0 };
-  for (let i = 0; i < 240; i++) {
+  for (let i = 0; i < 120; i++) {
     const name = ['luks-1.img', 'luks-2.img', 'luks-2-essiv.img'][i % 3]!;
     const bytes = Buffer.from(image(name));
     if (i % 3 === 0) bytes[random(592)]! ^= 1 << random(8);
@@ -278,5 +278,5 @@ t.test('bit flips: the right answer, none, or a reason', async (t) => {
       seen.refused++;
     }
   }
-  t.ok(seen.opened > 20 && seen.none > 10 && seen.refused > 50, JSON.stringify(seen));
+  t.ok(seen.opened > 10 && seen.none > 5 && seen.refused > 25, JSON.stringify(seen));
 });
