@@ -135,7 +135,7 @@ export class Bootloader {
       openFileSystem: this.policy?.guard(open) ?? open,
     };
     this.guest = new Guest(ctx, parts);
-    this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet };
+    this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet, crypt: {} };
     for (const [i, disk] of request.disks.entries()) {
       const cached = new CacheSource(disk);
       const flat =

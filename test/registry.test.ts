@@ -42,10 +42,12 @@ t.test('filesystem drivers', async (t) => {
 
 t.test('partition tables', async (t) => {
   t.same(
-    [...schemes.map((s) => s.scheme)].sort(),
+    // Encryption is no table: it is opened with a key, or not.
+    [...schemes.map((s) => s.scheme), 'luks'].sort(),
     folders('lib', 'volume').sort(),
     'each folder is registered',
   );
+  explained(t, ['lib', 'volume'], 'luks');
   for (const { scheme } of schemes) {
     explained(t, ['lib', 'volume'], scheme);
     t.ok(files('fixtures', 'malformed').some(startsWith(scheme)), `fixtures/malformed/${scheme}-*`);

@@ -34,6 +34,10 @@ export interface Disk {
   /** Disk GUID or MBR signature. */
   readonly id?: string;
   readonly partitions: readonly Volume[];
+  /** Another name: `cryptouuid/0a1b…`. */
+  readonly alias?: string;
+  /** The volume that this disk is the inside of. */
+  readonly of?: Volume;
 }
 
 /** What the guest model needs from the stages before it; handed in so that tests can do without. */
@@ -108,7 +112,7 @@ export class Guest {
    * Adds a disk under a GRUB name (`hd0`, `loop0`), replacing one of that name; reads its partition table.
    * A table that is damaged beyond use is told through `ctx.warn` and the disk then counts as a whole.
    */
-  addDisk(name: string, raw: BlockSource): Disk {
+  addDisk(name: string, raw: BlockSource, more?: Pick<Disk, 'alias' | 'of'>): Disk {
     const source = raw instanceof CacheSource ? raw : new CacheSource(raw);
     let table: ReturnType<GuestParts['readTable']>;
     try {
@@ -128,7 +132,13 @@ export class Guest {
         p,
       );
     });
-    const disk: Disk = { name, whole, partitions, ...(table ? { scheme: table.scheme, id: table.id } : {}) };
+    const disk: Disk = {
+      name,
+      whole,
+      partitions,
+      ...more,
+      ...(table ? { scheme: table.scheme, id: table.id } : {}),
+    };
     const old = this.#disks.findIndex((d) => d.name === name);
     if (old >= 0) this.#disks[old] = disk;
     else this.#disks.push(disk);
@@ -191,7 +201,7 @@ export class Guest {
     let diskName = comma < 0 ? name : name.slice(0, comma);
     const parts = comma < 0 ? [] : name.slice(comma + 1).split(',');
     if (diskName.startsWith('xen/')) diskName = diskName.slice(4);
-    let disk = this.#disks.find((d) => d.name === diskName);
+    let disk = this.#disks.find((d) => d.name === diskName || d.alias === diskName);
     if (!disk) {
       const linux = LINUX_DISK.exec(diskName);
       if (linux) {

@@ -2,6 +2,7 @@
 import type { Context } from '../bytes/budget';
 import type { ByteString } from '../bytes/text';
 import type { FileSystem, FsNode } from '../fs/types';
+import type { BlockSource } from '../source/types';
 import type { Guest, Volume } from './guest';
 
 /** A file that a configuration names, found or not. */
@@ -170,12 +171,30 @@ export interface Access {
   knows(password: Password): boolean;
 }
 
+/** One of a configuration's `cryptomount`s. Undefined throughout: all encrypted volumes. */
+export interface CryptRequest {
+  /** In lower case, without dashes. */
+  readonly uuid?: ByteString;
+  readonly volume?: Volume;
+  /** The key that the configuration itself gives. */
+  readonly secret?: Buffer;
+  /** A detached header, a file of the guest's. */
+  readonly header?: BlockSource;
+}
+
 export interface BootContext extends Context {
   readonly guest: Guest;
   /** True when nobody watches (`-q`, `-l`): nothing sleeps, nothing waits. */
   readonly quiet: boolean;
   /** Set by the menu when a person is there: absent while nobody has typed anything. Read when it is asked for. */
   access?: Access;
+  /** Encrypted volumes; shared by all copies of this context. */
+  readonly crypt?: {
+    /** What `cryptomount` missed. */
+    wanted?: CryptRequest[] | undefined;
+    /** Keys were tried, and nobody will be asked: nothing more opens. */
+    tried?: true;
+  };
 }
 
 export interface BootDialect {

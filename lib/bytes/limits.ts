@@ -15,6 +15,10 @@ export const LIMITS = {
   memory: 224 * 1024 * 1024,
   /** Seconds in which a copy must put out something: a disk that gives nothing any more, data that unpacks to nothing. */
   silentSeconds: 30,
+  /** Bytes of memory that an encrypted volume's header may ask for (Argon2): cryptsetup never asks for more than 1 GiB. */
+  keyMemory: 1024 ** 3,
+  /** Key derivation for one typed passphrase, or for all key files of a run: iterations of PBKDF2, KiB filled by Argon2; 0.2 to 1 µs each. cryptsetup's default is 2 s a slot: up to 8 million. */
+  keyWork: 100_000_000,
   runSteps: 100_000_000,
   runBytesRead: 2 ** 40,
   runBytesAllocated: 2 ** 33,

@@ -18,6 +18,8 @@ import type { BlockSource } from '../source/types';
 import { UsageError } from './getopt';
 import { type Options, parseOptions } from './options';
 
+const keys = () => require('./keys') as typeof import('./keys');
+
 /** What a successful boot does not need is a chunk. */
 const reports = () => require('./reports') as typeof import('./reports');
 
@@ -85,6 +87,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
   const images =
     options.image &&
     (require('./image') as typeof import('./image')).prepareImages(options, disks, FileSource, limits);
+  const secrets = options.keys[0] && keys().openKeys(options.keys);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
   const created = newResult(options.output);
@@ -113,12 +116,18 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       say: log,
     };
     const loader = new Bootloader(request);
+    /** What is found, with encrypted volumes opened where nothing is, or one of them was missed. */
+    const opened = async <T>(find: () => T | undefined): Promise<T | undefined> => {
+      const found = find();
+      if (found && !loader.context.crypt?.wanted) return found;
+      return keys().unlock(loader, options, secrets, find, found, log);
+    };
     if (options.action === 'list') {
-      const status = list(loader, options, result.fd);
+      const status = list(await opened(() => loader.list()), loader, options, result.fd);
       good = status === 0;
       return status;
     }
-    let decision = decide(loader, options);
+    let decision = await opened(() => decide(loader, options));
     const { offer } = loader;
     const session =
       offer &&
@@ -250,8 +259,7 @@ function showProgress({ target }: Decision, writers: readonly ChunkWriter[]): ()
   };
 }
 
-function list(loader: Bootloader, options: Options, fd: number): number {
-  const listing: Listing | undefined = loader.list();
+function list(listing: Listing | undefined, loader: Bootloader, options: Options, fd: number): number {
   const image = options.operands[0]!;
   if (options.format === 'json')
     reports().writeList(fd, reports().listAsJson(image, listing, loader.warnings));

@@ -1,6 +1,6 @@
 /** The command line → what to do. CONTRACT: "Options". */
 import { type ByteString, fromHost } from '../bytes/text';
-import { getopt, type OptionSpec, UsageError } from './getopt';
+import { getopt, type OptionSpec, type ParsedOption, UsageError } from './getopt';
 import type { ImageOptions } from './image';
 
 export type OutputFormat = 'sxp' | 'simple' | 'simple0' | 'json';
@@ -36,11 +36,19 @@ export interface Options {
   readonly debug: boolean;
   /** Seconds that the menu waits where the guest names no time; undefined: for ever. */
   readonly menuTimeout: number | undefined;
+  /** `key-file`, `key-fd` and `luks-header` with their values, in order. */
+  readonly keys: readonly ParsedOption[];
   /** Look for kernels where there is no configuration. */
   readonly guess: boolean;
   /** What `--image-…` says (image.ts); undefined: nothing. */
   readonly image: ImageOptions | undefined;
 }
+
+/** Those with a value: pygrub's nine, then those that it does not have. */
+const VALUED =
+  'output output-format output-directory offset runas entry kernel ramdisk args ' +
+  'extra-disk menu-timeout key-file key-fd luks-header user sandbox policy ' +
+  'image-format image-snapshot image-references';
 
 const SPECS: readonly OptionSpec[] = [
   { long: 'quiet', short: 'q' },
@@ -48,29 +56,11 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'list-entries', short: 'l' },
   { long: 'not-really', short: 'n' },
   { long: 'help', short: 'h' },
-  { long: 'output', takesValue: true },
-  { long: 'output-format', takesValue: true },
-  { long: 'output-directory', takesValue: true },
-  { long: 'offset', takesValue: true },
-  { long: 'runas', takesValue: true },
-  { long: 'entry', takesValue: true },
-  { long: 'kernel', takesValue: true },
-  { long: 'ramdisk', takesValue: true },
-  { long: 'args', takesValue: true },
   { long: 'isconfig' },
   { long: 'debug' },
   { long: 'version', own: true },
-  { long: 'extra-disk', takesValue: true, own: true },
   { long: 'no-guess', own: true },
-  { long: 'menu-timeout', takesValue: true, own: true },
-  ...['format', 'snapshot', 'references'].map((name) => ({
-    long: `image-${name}`,
-    takesValue: true,
-    own: true,
-  })),
-  { long: 'user', takesValue: true, own: true },
-  { long: 'sandbox', takesValue: true, own: true },
-  { long: 'policy', takesValue: true, own: true },
+  ...VALUED.split(' ').map((long, i) => ({ long, takesValue: true, own: i >= 9 })),
 ];
 
 /** What toolstacks do not ask for is a chunk. */
@@ -214,6 +204,7 @@ export function parseOptions(argv: readonly string[]): Options {
     user,
     sandbox,
     debug,
+    keys: options.filter(({ name }) => /^key|^luks/.test(name)),
     guess,
     menuTimeout,
     image,

@@ -32,6 +32,9 @@ Finds the boot configuration on a guest's disk, and copies the kernel and ramdis
       --offset=BYTES           the filesystem starts at this byte of the disk
       --extra-disk=PATH        a further disk of the guest (as a further operand)
       --no-guess               do not look for kernels where there is no boot configuration
+      --key-file=FILE          opens encrypted volumes (LUKS), the whole file is the key; may be repeated
+      --key-fd=N               the same from this open descriptor
+      --luks-header=FILE       a detached LUKS header
       --menu-timeout=SECONDS|forever
                                how long the menu waits where the guest names no time (default 1)
       --policy=FILE            what the host allows guests to boot (.json or .toml)

@@ -18,6 +18,7 @@ import { formatResult } from '../../lib/output/format';
 import { FileSource, openDisk } from '../../lib/source/file';
 import { openReferences } from '../../lib/source/references';
 import { readTable } from '../../lib/volume';
+import { openVolume } from '../../lib/volume/luks/luks';
 import { link, MemoryFs, type MemoryTree, memoryGuest } from '../boot/memfs';
 import { ROOT, source } from '../support';
 import { layouts, SparseSource } from '../volume/sparse';
@@ -107,6 +108,10 @@ const MET: Partial<Record<LimitName, () => string | Promise<string>>> = {
       await new Promise((done) => setTimeout(done, 30));
       budget.progress(false);
     }),
+  keyMemory: () =>
+    said({ keyMemory: 1024 }, (ctx) => openVolume(source('luks-2.img'), [Buffer.from('passphrase')], ctx)),
+  keyWork: () =>
+    said({ keyWork: 1000 }, (ctx) => openVolume(source('luks-1.img'), [Buffer.from('passphrase')], ctx)),
   runSteps: () =>
     said(
       { runSteps: 10 },

@@ -45,6 +45,8 @@ packages=(
   genromfs cramfsswap grub-xen-bin
   # maker of f2fs
   f2fs-tools
+  # LUKS
+  cryptsetup-bin
   # JFS and ReiserFS; the machine that runs Debian's own kernel (debian-linux.sh)
   jfsutils reiserfsprogs busybox-static perl-base
   # ZFS before feature flags; openzfs.sh fetches the newer one, and makes its maker

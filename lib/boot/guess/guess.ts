@@ -3,6 +3,7 @@ import { GuestError } from '../../bytes/errors';
 import { type ByteString, printable } from '../../bytes/text';
 import type { FileSystem } from '../../fs/types';
 import { tryWalk } from '../../fs/walk';
+import { luksVersion } from '../../volume/luks/magic';
 import { bootOrder } from '../discover';
 import { type Guest, payload, type Volume } from '../guest';
 import type { BootContext, BootDialect, BootMenu, ConfigFile, GuestFile, MenuEntry } from '../model';
@@ -34,6 +35,9 @@ export function* guesses(guest: Guest, ctx: BootContext): Generator<Guess> {
     return systems.get(volume);
   };
   const volumes = guest.disks.flatMap((disk) => bootOrder(disk));
+  // What lies in an encrypted volume may be a configuration.
+  if (ctx.crypt && !ctx.crypt.tried && volumes.some((volume) => luksVersion(volume.source) !== undefined))
+    return;
   for (const volume of volumes) {
     try {
       const fs = volume.filesystem();

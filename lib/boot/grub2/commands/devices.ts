@@ -4,12 +4,12 @@ import { type BlockSource, SliceSource } from '../../../source/types';
 import type { Disk, Guest, Volume } from '../../guest';
 
 /**
- * All devices as `search` and `ls` meet them (observed with grub-emu): loopback disks first, the newest of them
- * first; each disk itself, then its partitions from the last row of the table to the first.
+ * All devices as `search` and `ls` meet them (observed with grub-emu): loopback disks and what was opened of
+ * encrypted ones first, the newest of them first; each disk itself, then its partitions from the last row of the table to the first.
  */
 export function* devices(guest: Guest): Generator<Volume> {
-  const loops = guest.disks.filter(isLoopback).reverse();
-  for (const disk of [...loops, ...guest.disks.filter((d) => !isLoopback(d))]) {
+  const first = (d: Disk) => d.of || isLoopback(d);
+  for (const disk of [...guest.disks.filter(first).reverse(), ...guest.disks.filter((d) => !first(d))]) {
     yield disk.whole;
     for (let i = disk.partitions.length - 1; i >= 0; i--) yield disk.partitions[i]!;
   }

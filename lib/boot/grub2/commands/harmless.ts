@@ -7,7 +7,8 @@
  * or a person for something find nothing: `$?` is what GRUB answers on a machine that has no such thing, in silence.
  */
 import type { ByteString } from '../../../bytes/text';
-import { type CommandHandler, type CommandTable, GRUB_ERROR, type Machine } from './types';
+import { cryptomount } from './cryptomount';
+import { type CommandHandler, type CommandTable, GRUB_ERROR } from './types';
 
 const done: CommandHandler = () => 0;
 const no: CommandHandler = () => GRUB_ERROR.testFailure;
@@ -53,14 +54,6 @@ const failing =
   (message: ByteString, code: number): CommandHandler =>
   (machine) =>
     machine.error(message, code);
-
-function cryptomount(machine: Machine, args: ByteString[]): number {
-  if (args.length === 0) return machine.error('device name required', GRUB_ERROR.badArgument);
-  // "All of them" is fulfilled when there are none.
-  if (args.includes('-a') || args.includes('-b') || args.includes('--all') || args.includes('--boot'))
-    return 0;
-  return machine.error('no such cryptodisk found', GRUB_ERROR.badArgument);
-}
 
 const noNetwork = failing('no network card found', GRUB_ERROR.noNetworkCard);
 

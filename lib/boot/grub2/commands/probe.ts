@@ -31,7 +31,7 @@ function probe(machine: Machine, args: ByteString[], command: ByteString): numbe
 
   if (has(parsed, 'driver')) {
     const disk = machine.guest.disks.find((d) => d.name === volume.disk);
-    return answer(disk && isLoopback(disk) ? 'loopback' : 'xen');
+    return answer(disk?.of ? 'cryptodisk' : disk && isLoopback(disk) ? 'loopback' : 'xen');
   }
   if (has(parsed, 'partmap')) return answer(volume.scheme ?? 'none');
   if (has(parsed, 'part-uuid')) return answer(volume.partition?.uuid ?? 'none');

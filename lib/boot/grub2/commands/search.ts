@@ -132,7 +132,7 @@ function search(machine: Machine, args: ByteString[], command: ByteString): numb
     variable,
     hints: HINTS.flatMap((name) => optionValues(parsed, name)),
     skip: (volume) =>
-      encryptedOnly ||
+      (encryptedOnly && !machine.guest.disks.some((d) => d.name === volume.disk && d.of)) ||
       (rootDisk !== undefined && volume.disk !== rootDisk) ||
       (firmwareOnly && machine.guest.disks.some((d) => d.name === volume.disk && isLoopback(d))),
   });
