@@ -38,12 +38,45 @@ export async function argon2(
   // hash-wasm takes none.
   if (key.length === 0) throw unsupported(`${type} of an empty passphrase before Node 24.7`);
   const wasm = require('./argon2-wasm') as typeof import('./argon2-wasm');
+  const before = resident();
   try {
-    return await wasm.argon2(type, key, salt, passes, memory, lanes, length);
+    const made = await wasm.argon2(type, key, salt, passes, memory, lanes, length);
+    await givenBack(before, bytes);
+    return made;
   } catch (error) {
     // WebAssembly cannot have that much.
     if (error instanceof RangeError)
       throw limit(`${type} needs ${bytes} bytes of memory, which cannot be had`);
     throw error;
   }
+}
+
+/** Bytes; 0 where a sandbox has no /proc. */
+function resident(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return 0;
+  }
+}
+
+/** Milliseconds that V8 is given to return WebAssembly's memory, which it does in a thread of its own. */
+const PATIENCE = 1000;
+
+/**
+ * V8 would keep the memory until it needs some itself; the limit of this process's memory (meter.ts) would be met by what nobody uses.
+ * @param before bytes resident without it
+ */
+async function givenBack(before: number, bytes: number): Promise<void> {
+  if (bytes < 16 * 1024 * 1024) return;
+  const { setFlagsFromString } = require('node:v8') as typeof import('node:v8');
+  const { runInNewContext } = require('node:vm') as typeof import('node:vm');
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const began = performance.now();
+  do {
+    // Not in the turn that used it: its stack may still point there.
+    await new Promise((done) => setTimeout(done, 5));
+    collect();
+  } while (resident() > before + bytes / 2 && performance.now() - began < PATIENCE);
 }

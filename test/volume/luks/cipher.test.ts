@@ -114,3 +114,11 @@ t.test('stripes that are too few', async (t) => {
   t.throws(() => mergeStripes(Buffer.alloc(100), 32, 4, 'sha256'), { code: 'corrupt' });
   t.same(mergeStripes(Buffer.from('0123'), 4, 1, 'sha256'), Buffer.from('0123'), 'one stripe is the key');
 });
+
+t.test('memory of Argon2 is given back', async (t) => {
+  const how = { type: 'argon2id', salt: Buffer.alloc(16), passes: 1, memory: 256 * 1024, lanes: 1 } as const;
+  const before = process.memoryUsage.rss();
+  await argon2(Buffer.from('x'), how, 32, context());
+  const kept = process.memoryUsage.rss() - before;
+  t.ok(kept < 64 * 1024 ** 2, `${kept} of ${256 * 1024 ** 2} bytes are kept`);
+});
