@@ -104,6 +104,8 @@ export class Bootloader {
       openFileSystem:
         request.openAs ?? ((source, ctx, others) => openFileSystem(source, ctx, others, request.bootfs)),
     };
+    if (!request.openAs && request.offset === undefined)
+      parts.assemble = (guest, ctx) => (require('./boot/assemble') as typeof import('./boot/assemble')).assemble(guest, ctx);
     this.guest = new Guest(ctx, parts);
     this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet };
     for (const [i, disk] of request.disks.entries()) this.guest.addDisk(`hd${i}`, disk);

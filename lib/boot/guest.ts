@@ -34,6 +34,10 @@ export interface Disk {
   /** Disk GUID or MBR signature. */
   readonly id?: string;
   readonly partitions: readonly Volume[];
+  /** Another name: `cryptouuid/0a1b…`, `lvmid/…`, `mduuid/…`. */
+  readonly alias?: string;
+  /** The volume that this disk is the inside of. */
+  readonly of?: Volume;
 }
 
 /** What the guest model needs from the stages before it; handed in so that tests can do without. */
@@ -47,6 +51,8 @@ export interface GuestParts {
     ctx: Context,
     others: () => Iterable<BlockSource>,
   ): FileSystem | undefined;
+  /** Adds logical volumes and arrays as disks: those of the volumes that are there now, each once. */
+  assemble?(guest: Guest, ctx: Context): void;
 }
 
 /** `(hd0,gpt2)/boot/x` → device and path. No parentheses: device undefined. */
@@ -80,7 +86,17 @@ export class Guest {
   readonly #ctx: Context;
   readonly #parts: GuestParts;
 
-  constructor(ctx: Context, parts: GuestParts) {
+  /** What members of an array show, where that is not what lies on them: by their source. */
+  readonly shown = new Map<BlockSource, () => FileSystem | undefined>();
+  /** A volume was seen whose content no driver knows. */
+  unknown = false;
+
+  constructor(
+    ctx: Context,
+    parts: GuestParts,
+    /** What this is a copy of. */
+    readonly from?: Guest,
+  ) {
     this.#ctx = ctx;
     this.#parts = parts;
   }
@@ -101,8 +117,8 @@ export class Guest {
    * Adds a disk under a GRUB name (`hd0`, `loop0`), replacing one of that name; reads its partition table.
    * A table that is damaged beyond use is told through `ctx.warn` and the disk then counts as a whole.
    */
-  addDisk(name: string, raw: BlockSource): Disk {
-    const source = raw instanceof CacheSource ? raw : new CacheSource(raw);
+  addDisk(name: string, raw: BlockSource, more?: Pick<Disk, 'alias' | 'of'>): Disk {
+    const source = raw.cached ? raw : new CacheSource(raw);
     let table: ReturnType<GuestParts['readTable']>;
     try {
       table = this.#parts.readTable(source, this.#ctx);
@@ -121,11 +137,30 @@ export class Guest {
         p,
       );
     });
-    const disk: Disk = { name, whole, partitions, ...(table ? { scheme: table.scheme, id: table.id } : {}) };
+    const disk: Disk = { name, whole, partitions, ...more, ...(table ? { scheme: table.scheme, id: table.id } : {}) };
     const old = this.#disks.findIndex((d) => d.name === name);
     if (old >= 0) this.#disks[old] = disk;
     else this.#disks.push(disk);
     return disk;
+  }
+
+  /** Makes what lies on several volumes, or in one that holds others, disks of their own. */
+  assemble(): void {
+    this.#parts.assemble?.(this, this.#ctx);
+  }
+
+  /** All disks; those that have to be assembled last, and only where there is something unknown. */
+  *everyDisk(): Generator<Disk> {
+    let i = 0;
+    for (; i < this.#disks.length; i++) yield this.#disks[i]!;
+    if (!(this.from ?? this).unknown) return;
+    this.assemble();
+    for (; i < this.#disks.length; i++) yield this.#disks[i]!;
+  }
+
+  /** A disk that another guest has, too. */
+  share(disk: Disk): void {
+    this.#disks.push(disk);
   }
 
   removeDisk(name: string): boolean {
@@ -137,7 +172,7 @@ export class Guest {
 
   /** A copy that shares what is opened; disks added to one (loopback) are not seen by the other. */
   fork(): Guest {
-    const copy = new Guest(this.#ctx, this.#parts);
+    const copy = new Guest(this.#ctx, this.#parts, this.from ?? this);
     copy.#disks.push(...this.#disks);
     return copy;
   }
@@ -159,11 +194,16 @@ export class Guest {
                 if (v.source !== source) yield v.source;
             }
           };
+          // With metadata at its end, a member looks like what the array holds.
+          if (guest.#disks.length > 1 || /^(fd$|a19d880f)/.test(partition?.type ?? '')) guest.assemble();
           try {
-            const fs = guest.#parts.openFileSystem(source, guest.#ctx, others);
+            const shown = guest.shown.get(source);
+            const fs = shown ? shown() : guest.#parts.openFileSystem(source, guest.#ctx, others);
+            if (!fs) guest.unknown = true;
             opened = { fs: fs && new CachedFileSystem(fs) };
           } catch (error) {
             if (!(error instanceof GuestError)) throw error;
+            guest.unknown = true;
             opened = { error };
           }
         }
@@ -184,7 +224,12 @@ export class Guest {
     let diskName = comma < 0 ? name : name.slice(0, comma);
     const parts = comma < 0 ? [] : name.slice(comma + 1).split(',');
     if (diskName.startsWith('xen/')) diskName = diskName.slice(4);
-    let disk = this.#disks.find((d) => d.name === diskName);
+    const named = () => this.#disks.find((d) => d.name === diskName || d.alias === diskName);
+    let disk = named();
+    if (!disk && /^(lvm|md)/.test(diskName)) {
+      this.assemble();
+      disk = named();
+    }
     if (!disk) {
       const linux = LINUX_DISK.exec(diskName);
       if (linux) {

@@ -33,7 +33,7 @@ export function* guesses(guest: Guest, ctx: BootContext): Generator<Guess> {
     if (!systems.has(volume)) systems.set(volume, systemOn(guest, volume, ctx));
     return systems.get(volume);
   };
-  const volumes = guest.disks.flatMap((disk) => bootOrder(disk));
+  const volumes = [...guest.everyDisk()].flatMap((disk) => bootOrder(disk));
   for (const volume of volumes) {
     try {
       const fs = volume.filesystem();

@@ -8,9 +8,7 @@ import {
   DISKS_0,
   Feature1,
   HEAD_1,
-  LINEAR,
   MAGIC,
-  ROLE_FAULTY,
   ROLE_JOURNAL,
   ROOM_1,
   SIZE_0,
@@ -185,4 +183,3 @@ function readNew(source: BlockSource, version: string, at: number, ctx: Context,
   };
 }
 
-export { LINEAR, ROLE_FAULTY };

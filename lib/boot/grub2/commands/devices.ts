@@ -9,7 +9,11 @@ import type { Disk, Guest, Volume } from '../../guest';
  */
 export function* devices(guest: Guest): Generator<Volume> {
   const loops = guest.disks.filter(isLoopback).reverse();
-  for (const disk of [...loops, ...guest.disks.filter((d) => !isLoopback(d))]) {
+  const every = function* () {
+    yield* loops;
+    for (const disk of guest.everyDisk()) if (!loops.includes(disk)) yield disk;
+  };
+  for (const disk of every()) {
     yield disk.whole;
     for (let i = disk.partitions.length - 1; i >= 0; i--) yield disk.partitions[i]!;
   }
