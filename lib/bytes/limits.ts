@@ -40,6 +40,8 @@ export const LIMITS = {
   partitions: 1024,
   /** Logical partitions in one extended chain; Linux: 100 (block/partitions/msdos.c). */
   logicalPartitions: 100,
+  /** Logical volumes and arrays of a guest; each is a disk with a table and a filesystem to look for. */
+  logicalVolumes: 256,
   /** Menu entries evaluated for a list; real maximum seen is about 2,300. */
   menuEntries: 100_000,
   /** Directory entries handed out by one listing. */
