@@ -103,9 +103,9 @@ export class Bootloader {
       readTable: request.offset === undefined && !request.openAs ? readTable : () => undefined,
       openFileSystem:
         request.openAs ?? ((source, ctx, others) => openFileSystem(source, ctx, others, request.bootfs)),
+      assemble: (guest) =>
+        request.openAs || (require('./boot/assemble') as typeof import('./boot/assemble')).assemble(guest, ctx),
     };
-    if (!request.openAs && request.offset === undefined)
-      parts.assemble = (guest, ctx) => (require('./boot/assemble') as typeof import('./boot/assemble')).assemble(guest, ctx);
     this.guest = new Guest(ctx, parts);
     this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet };
     for (const [i, disk] of request.disks.entries()) this.guest.addDisk(`hd${i}`, disk);

@@ -41,7 +41,7 @@ export function assemble(guest: Guest, ctx: Context): void {
     for (const disk of root.disks)
       if (/^(lvm|md)\//.test(disk.name) && !guest.disks.includes(disk)) {
         guest.removeDisk(disk.name);
-        guest.share(disk);
+        guest.disks.push(disk);
       }
     return;
   }

@@ -52,7 +52,7 @@ export interface GuestParts {
     others: () => Iterable<BlockSource>,
   ): FileSystem | undefined;
   /** Adds logical volumes and arrays as disks: those of the volumes that are there now, each once. */
-  assemble?(guest: Guest, ctx: Context): void;
+  assemble?(guest: Guest): void;
 }
 
 /** `(hd0,gpt2)/boot/x` → device and path. No parentheses: device undefined. */
@@ -88,8 +88,6 @@ export class Guest {
 
   /** What members of an array show, where that is not what lies on them: by their source. */
   readonly shown = new Map<BlockSource, () => FileSystem | undefined>();
-  /** A volume was seen whose content no driver knows. */
-  unknown = false;
 
   constructor(
     ctx: Context,
@@ -101,7 +99,8 @@ export class Guest {
     this.#parts = parts;
   }
 
-  get disks(): readonly Disk[] {
+  /** The list itself: assemble.ts adds to a copy's what the original has. */
+  get disks(): Disk[] {
     return this.#disks;
   }
 
@@ -146,21 +145,15 @@ export class Guest {
 
   /** Makes what lies on several volumes, or in one that holds others, disks of their own. */
   assemble(): void {
-    this.#parts.assemble?.(this, this.#ctx);
+    this.#parts.assemble?.(this);
   }
 
-  /** All disks; those that have to be assembled last, and only where there is something unknown. */
+  /** All disks; those that have to be assembled last, which nobody does who has found what is wanted before. */
   *everyDisk(): Generator<Disk> {
-    let i = 0;
-    for (; i < this.#disks.length; i++) yield this.#disks[i]!;
-    if (!(this.from ?? this).unknown) return;
+    yield* this.#disks;
+    const { length } = this.#disks;
     this.assemble();
-    for (; i < this.#disks.length; i++) yield this.#disks[i]!;
-  }
-
-  /** A disk that another guest has, too. */
-  share(disk: Disk): void {
-    this.#disks.push(disk);
+    yield* this.#disks.slice(length);
   }
 
   removeDisk(name: string): boolean {
@@ -195,15 +188,13 @@ export class Guest {
             }
           };
           // With metadata at its end, a member looks like what the array holds.
-          if (guest.#disks.length > 1 || /^(fd$|a19d880f)/.test(partition?.type ?? '')) guest.assemble();
+          if (guest.#disks.length > 1 || /^(fd$|a19d880f)/.test(`${partition?.type}`)) guest.assemble();
           try {
             const shown = guest.shown.get(source);
             const fs = shown ? shown() : guest.#parts.openFileSystem(source, guest.#ctx, others);
-            if (!fs) guest.unknown = true;
             opened = { fs: fs && new CachedFileSystem(fs) };
           } catch (error) {
             if (!(error instanceof GuestError)) throw error;
-            guest.unknown = true;
             opened = { error };
           }
         }
@@ -224,12 +215,8 @@ export class Guest {
     let diskName = comma < 0 ? name : name.slice(0, comma);
     const parts = comma < 0 ? [] : name.slice(comma + 1).split(',');
     if (diskName.startsWith('xen/')) diskName = diskName.slice(4);
-    const named = () => this.#disks.find((d) => d.name === diskName || d.alias === diskName);
-    let disk = named();
-    if (!disk && /^(lvm|md)/.test(diskName)) {
-      this.assemble();
-      disk = named();
-    }
+    if (/^(lvm|md)/.test(diskName)) this.assemble();
+    let disk = this.#disks.find((d) => d.name === diskName || d.alias === diskName);
     if (!disk) {
       const linux = LINUX_DISK.exec(diskName);
       if (linux) {

@@ -48,7 +48,7 @@ export function membersOf(set: FixtureSet): Buffer[] {
 
 /** A guest with these disks, in this order. */
 export function guestOf(disks: readonly (Buffer | BlockSource)[], ctx: TestContext): Guest {
-  const guest = new Guest(ctx, { readTable, openFileSystem, assemble });
+  const guest = new Guest(ctx, { readTable, openFileSystem, assemble: (of) => assemble(of, ctx) });
   for (const [i, disk] of disks.entries())
     guest.addDisk(`hd${i}`, Buffer.isBuffer(disk) ? new MemorySource(disk, `disk${i}`) : disk);
   return guest;
