@@ -50,6 +50,8 @@ export interface GuestParts {
     source: BlockSource,
     ctx: Context,
     others: () => Iterable<BlockSource>,
+    /** The volume's. */
+    name: string,
   ): FileSystem | undefined;
   /** Adds logical volumes and arrays as disks: those of the volumes that are there now, each once. */
   assemble?(guest: Guest): void;
@@ -191,7 +193,7 @@ export class Guest {
           if (guest.#disks.length > 1 || /^(fd$|a19d880f)/.test(`${partition?.type}`)) guest.assemble();
           try {
             const shown = guest.shown.get(source);
-            const fs = shown ? shown() : guest.#parts.openFileSystem(source, guest.#ctx, others);
+            const fs = shown ? shown() : guest.#parts.openFileSystem(source, guest.#ctx, others, name);
             opened = { fs: fs && new CachedFileSystem(fs) };
           } catch (error) {
             if (!(error instanceof GuestError)) throw error;

@@ -1,6 +1,7 @@
 /** Arguments in, exit status out. CONTRACT.md says what toolstacks are owed. */
 import { fstatSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { BootTarget } from '../boot/model';
 import { Bootloader, type Decision, type Listing, type Request } from '../bootloader';
 import { GuestError } from '../bytes/errors';
 import { LIMITS, type Limits } from '../bytes/limits';
@@ -76,6 +77,10 @@ const limitsInForce = (): Limits | undefined =>
 
 async function run(options: Options, limits: Limits | undefined): Promise<number> {
   // Everything that needs root comes first, and sees no guest byte: descriptors are opened, files are made.
+  const policy =
+    options.policy === undefined
+      ? undefined
+      : (require('../policy') as typeof import('../policy')).loadPolicy(options, join);
   const disks = openDisks(options, limits);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
@@ -98,8 +103,9 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       openAs: options.action === 'isconfig' ? reports().configFileSystem(options.operands[0]!) : undefined,
       bootfs: options.args?.includes('zfs-bootfs=') ? reports().namedBootfs(options.args) : undefined,
       guess: options.guess && options.action !== 'isconfig',
-      quiet: !options.interactive || !boots,
+      quiet: !options.interactive || !boots || !!policy?.quiet,
       limits,
+      policy,
       say: log,
     };
     const loader = new Bootloader(request);
@@ -132,7 +138,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       if (options.debug || (boots && options.interactive))
         log(`nodegrub ${VERSION} (${force}) boots ${decision.where}`);
       for (const note of decision.target.notes) log(`note: ${note}`);
-      const args = join(decision, options);
+      const args = join(decision.target, options);
       if (args.length > LIMITS.guestCommandLine)
         log(
           `warning: the arguments are ${args.length} bytes, a PV guest's are cut after ${LIMITS.guestCommandLine}`,
@@ -182,8 +188,8 @@ function decide(loader: Bootloader, options: Options): Decision | undefined {
 }
 
 /** `--args` joins with one blank, and alone stands without a leading one. */
-function join(decision: Decision, options: Options): ByteString {
-  const { target } = decision;
+function join(target: BootTarget, options: Options): ByteString {
+  if (target.settled) return target.args;
   const own = target.args;
   const added = options.args ?? '';
   const both = own !== '' && added !== '' ? `${own} ${added}` : own + added;
@@ -221,6 +227,7 @@ async function extract(
       await copyInitrds(initrds, second, loader.context);
       await second.end();
     }
+    loader.policy?.checkCopied(decision.target, outputs, loader.context);
   } catch (error) {
     if (error instanceof GuestError) error.where.unshift(decision.where);
     throw error;

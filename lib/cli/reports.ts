@@ -29,6 +29,7 @@ Finds the boot configuration on a guest's disk, and copies the kernel and ramdis
       --no-guess               do not look for kernels where there is no boot configuration
       --menu-timeout=SECONDS|forever
                                how long the menu waits where the guest names no time (default 1)
+      --policy=FILE            what the host allows guests to boot (.json or .toml)
       --isconfig               the operand is a configuration file, not a disk
       --runas=UID              give up all privileges for this user id first (needs -q or --entry)
       --user=UID|NAME          the user that root becomes without --runas (default nobody)
