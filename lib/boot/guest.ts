@@ -190,10 +190,11 @@ export class Guest {
             }
           };
           // With metadata at its end, a member looks like what the array holds.
-          if (guest.#disks.length > 1 || /^(fd$|a19d880f)/.test(`${partition?.type}`)) guest.assemble();
+          if (guest.#disks.length > 1 || /^(fd$|a19d)/.test(`${partition?.type}`)) guest.assemble();
           try {
-            const shown = guest.shown.get(source);
-            const fs = shown ? shown() : guest.#parts.openFileSystem(source, guest.#ctx, others, name);
+            const fs = guest.shown.has(source)
+              ? guest.shown.get(source)!()
+              : guest.#parts.openFileSystem(source, guest.#ctx, others, name);
             opened = { fs: fs && new CachedFileSystem(fs) };
           } catch (error) {
             if (!(error instanceof GuestError)) throw error;

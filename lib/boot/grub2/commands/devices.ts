@@ -5,17 +5,15 @@ import type { Disk, Guest, Volume } from '../../guest';
 
 /**
  * All devices as `search` and `ls` meet them (observed with grub-emu): loopback disks first, the newest of them
- * first; each disk itself, then its partitions from the last row of the table to the first.
+ * first; each disk itself, then its partitions from the last row of the table to the first. What has to be assembled comes last.
  */
 export function* devices(guest: Guest): Generator<Volume> {
-  const loops = guest.disks.filter(isLoopback).reverse();
-  const every = function* () {
-    yield* loops;
-    for (const disk of guest.everyDisk()) if (!loops.includes(disk)) yield disk;
-  };
-  for (const disk of every()) {
-    yield disk.whole;
-    for (let i = disk.partitions.length - 1; i >= 0; i--) yield disk.partitions[i]!;
+  for (const loops of [true, false]) {
+    for (const disk of loops ? guest.disks.slice().reverse() : guest.everyDisk()) {
+      if (isLoopback(disk) !== loops) continue;
+      yield disk.whole;
+      for (let i = disk.partitions.length - 1; i >= 0; i--) yield disk.partitions[i]!;
+    }
   }
 }
 
