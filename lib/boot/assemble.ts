@@ -191,7 +191,13 @@ function addGroups(guest: Guest, state: State, ctx: Context): void {
       const [first] = group.volumes.get(name)!.segments;
       return reader.snapshotOf(name) || first?.values.has('origin') ? 1 : 0;
     };
-    const names = [...group.volumes.values()].filter((v) => v.visible && v.segments[0]?.values.get('type') !== 'thin-pool');
+    const names = [...group.volumes.values()].flatMap((v) => {
+      const [first] = v.segments;
+      const type = first?.values.get('type');
+      if (!v.visible || type === 'thin-pool') return [];
+      // The visible one of a snapshot's two says which the other is, whose name it has.
+      return type === 'snapshot' ? (group.volumes.get(String(first!.values.get('cow_store'))) ?? []) : v;
+    });
     for (const wanted of [0, 1]) {
       for (const volume of names) {
         if (rank(volume.name) !== wanted) continue;
