@@ -40,10 +40,22 @@ t.test('filesystem drivers', async (t) => {
   }
 });
 
+/** Not tables: what lib/boot/assemble.ts puts together; `raid` is what the others have in common. */
+const ASSEMBLED = ['lvm', 'md', 'raid'];
+
+t.test('arrays and logical volumes', async (t) => {
+  for (const name of ASSEMBLED) {
+    explained(t, ['lib', 'volume'], name);
+    if (name !== 'raid') sampled(t, name);
+  }
+});
+
 t.test('partition tables', async (t) => {
   t.same(
     [...schemes.map((s) => s.scheme)].sort(),
-    folders('lib', 'volume').sort(),
+    folders('lib', 'volume')
+      .filter((f) => !ASSEMBLED.includes(f))
+      .sort(),
     'each folder is registered',
   );
   for (const { scheme } of schemes) {
