@@ -39,11 +39,15 @@ export function fixtureSets(kind: 'md' | 'lvm'): {
   return JSON.parse(readFileSync(join(ROOT, 'fixtures', 'images', `${kind}.json`), 'utf8'));
 }
 
-/** The members' bytes; each call gives its own copies. */
+const unpacked = new Map<string, Buffer>();
+
+/** The members' bytes, which are everybody's: who changes them makes a copy. */
 export function membersOf(set: FixtureSet): Buffer[] {
-  const all = image(`${set.name}.img`);
+  let all = unpacked.get(set.name);
+  if (!all) unpacked.set(set.name, (all = image(`${set.name}.img`)));
   let at = 0;
-  return set.members.map((size) => all.subarray(at, (at += size)));
+  const whole = all;
+  return set.members.map((size) => whole.subarray(at, (at += size)));
 }
 
 /** A guest with these disks, in this order. */
