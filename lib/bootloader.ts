@@ -114,7 +114,7 @@ export class Bootloader {
       readTable: request.offset === undefined && !request.openAs ? readTable : () => undefined,
       openFileSystem: this.policy?.guard(open) ?? open,
       assemble: (guest) =>
-        request.openAs || (require('./boot/assemble') as typeof import('./boot/assemble')).assemble(guest, ctx),
+        (require('./boot/assemble') as typeof import('./boot/assemble')).assemble(guest, ctx),
     };
     this.guest = new Guest(ctx, parts);
     this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet };

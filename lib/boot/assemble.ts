@@ -8,9 +8,9 @@ import type { Context } from '../bytes/budget';
 import { GuestError, unsupported } from '../bytes/errors';
 import { type ByteString, printable } from '../bytes/text';
 import { type BlockSource, readBytes } from '../source/types';
-import { AbsentSource } from '../volume/raid/mapped';
 import type { PhysicalVolume } from '../volume/lvm/label';
 import type { Member } from '../volume/md/array';
+import { AbsentSource } from '../volume/raid/mapped';
 import type { Disk, Guest, Volume } from './guest';
 
 const md = () => require('../volume/md/index') as typeof import('../volume/md/index');
@@ -107,12 +107,14 @@ function memberOf(
   const disk = guest.disks.find((d) => d.whole === volume);
   for (const superblock of md().superblocks(source, ctx, warn)) {
     // That of the last partition, seen from the disk.
-    const inside = [...state.arrays.values()].flat().some(
-      (m) =>
-        disk?.partitions.includes(m.of) &&
-        m.superblock.uuid === superblock.uuid &&
-        (m.of.partition?.start ?? 0) + m.superblock.at === superblock.at,
-    );
+    const inside = [...state.arrays.values()]
+      .flat()
+      .some(
+        (m) =>
+          disk?.partitions.includes(m.of) &&
+          m.superblock.uuid === superblock.uuid &&
+          (m.of.partition?.start ?? 0) + m.superblock.at === superblock.at,
+      );
     if (!inside) return { superblock, source, of: volume };
   }
   const foreign = md().foreignRaid(source, ctx);
@@ -126,7 +128,14 @@ function memberOf(
 }
 
 /** Adds a disk, or puts it in the place of an earlier one of the name. */
-function add(guest: Guest, name: ByteString, source: BlockSource, alias: ByteString, state: State, ctx: Context): Disk {
+function add(
+  guest: Guest,
+  name: ByteString,
+  source: BlockSource,
+  alias: ByteString,
+  state: State,
+  ctx: Context,
+): Disk {
   ctx.budget.most('logicalVolumes', ++state.made, 'logical volumes and arrays');
   return guest.addDisk(name, source, { alias });
 }
@@ -143,7 +152,13 @@ function arrayName(guest: Guest, name: ByteString, uuid: ByteString): ByteString
   }
 }
 
-function addArray(guest: Guest, members: readonly Member<Volume>[], uuid: ByteString, state: State, ctx: Context): void {
+function addArray(
+  guest: Guest,
+  members: readonly Member<Volume>[],
+  uuid: ByteString,
+  state: State,
+  ctx: Context,
+): void {
   const array = md().assemble(members, (volume) => volume.name);
   const name = arrayName(guest, array.superblock.name, uuid);
   const shown = printable(name);
@@ -172,7 +187,9 @@ function addArray(guest: Guest, members: readonly Member<Volume>[], uuid: ByteSt
     const whole = guest.disks.find((d) => d.whole === volume);
     for (const partition of whole?.partitions ?? []) {
       const same = disk.partitions.find(
-        (p) => p.partition?.start === partition.partition?.start && p.partition?.size === partition.partition?.size,
+        (p) =>
+          p.partition?.start === partition.partition?.start &&
+          p.partition?.size === partition.partition?.size,
       );
       if (same) guest.shown.set(partition.source, () => same.filesystem());
     }
@@ -184,7 +201,9 @@ const absent = (name: string, error: GuestError): BlockSource =>
 
 function addGroups(guest: Guest, state: State, ctx: Context): void {
   for (const group of lvm().volumeGroups(state.pvs, ctx, ctx.warn)) {
-    const reader = new (lvm().GroupReader)(group, ctx, (text) => ctx.warn(`${printable(group.name)}: ${text}`));
+    const reader = new (lvm().GroupReader)(group, ctx, (text) =>
+      ctx.warn(`${printable(group.name)}: ${text}`),
+    );
     const double = (text: ByteString) => text.replaceAll('-', '--');
     // Snapshots last: their filesystems have the UUIDs of those they were made of.
     const rank = (name: ByteString) => {

@@ -108,7 +108,7 @@ export class Guest {
 
   /** Every place that can hold a filesystem, in table order: partitions, or the disk when it has no table. */
   *volumes(): Generator<Volume> {
-    for (const disk of this.#disks) {
+    for (const disk of this.everyDisk()) {
       if (disk.partitions.length === 0) yield disk.whole;
       else yield* disk.partitions;
     }
@@ -138,7 +138,13 @@ export class Guest {
         p,
       );
     });
-    const disk: Disk = { name, whole, partitions, ...more, ...(table ? { scheme: table.scheme, id: table.id } : {}) };
+    const disk: Disk = {
+      name,
+      whole,
+      partitions,
+      ...more,
+      ...(table ? { scheme: table.scheme, id: table.id } : {}),
+    };
     const old = this.#disks.findIndex((d) => d.name === name);
     if (old >= 0) this.#disks[old] = disk;
     else this.#disks.push(disk);

@@ -89,7 +89,8 @@ function look(disks: readonly Buffer[], steps: number): { said: string; volumes:
     for (const volume of [disk.whole, ...disk.partitions]) attempt(() => volume.filesystem());
     const buffer = Buffer.alloc(4096);
     const { source } = disk.whole;
-    for (const at of [0, Math.floor(source.size / 2), source.size - 4096]) if (at >= 0) attempt(() => source.read(at, buffer));
+    for (const at of [0, Math.floor(source.size / 2), source.size - 4096])
+      if (at >= 0) attempt(() => source.read(at, buffer));
   }
   return { said: [...ctx.warnings, ...said].join('\n'), volumes: made.length };
 }
@@ -125,7 +126,18 @@ t.test('bytes changed, bits flipped, disks cut', (t) => {
     return Math.floor((seed / 2 ** 32) * n);
   };
   let made = 0;
-  for (const name of ['lvm-linear', 'lvm-thin', 'lvm-snapshot', 'lvm-raid5_ls', 'lvm-cache', 'md-12-raid5-left-symmetric', 'md-090-raid5', 'md-12-raid10-f2', 'md-10-raid1', 'md-12-raid0-original']) {
+  for (const name of [
+    'lvm-linear',
+    'lvm-thin',
+    'lvm-snapshot',
+    'lvm-raid5_ls',
+    'lvm-cache',
+    'md-12-raid5-left-symmetric',
+    'md-090-raid5',
+    'md-12-raid10-f2',
+    'md-10-raid1',
+    'md-12-raid0-original',
+  ]) {
     const set = [...all.lvm, ...all.md].find((s) => s.name === name)!;
     const sound = membersOf(set);
     // Where the structures are: all that is not zero, nor text of the filesystem.
@@ -134,7 +146,9 @@ t.test('bytes changed, bits flipped, disks cut', (t) => {
       for (let i = random(12); i >= 0; i--) {
         const disk = disks[random(disks.length)]!;
         const end = Math.floor(disk.length / 65536) * 65536 - 65536;
-        const areas = name.startsWith('lvm') ? [512, 4096, 4608, 65536, 131072, 1 << 20] : [4096, 4096, end, disk.length - 8192];
+        const areas = name.startsWith('lvm')
+          ? [512, 4096, 4608, 65536, 131072, 1 << 20]
+          : [4096, 4096, end, disk.length - 8192];
         const at = areas[random(areas.length)]! + random(round % 2 ? 512 : 200);
         if (at < disk.length) disk[at] = random(2) ? random(256) : disk[at]! ^ (1 << random(8));
       }

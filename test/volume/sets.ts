@@ -70,7 +70,11 @@ export function sha256Of(source: BlockSource, piece = 1 << 20): string {
 }
 
 /** sha256 of the files that the recipe wrote. */
-export function filesOn(fs: FileSystem, paths: readonly string[], ctx: TestContext = context()): Record<string, string> {
+export function filesOn(
+  fs: FileSystem,
+  paths: readonly string[],
+  ctx: TestContext = context(),
+): Record<string, string> {
   return Object.fromEntries(paths.map((path) => [path, digest(fs, walk(fs, path), ctx)]));
 }
 
@@ -79,6 +83,7 @@ export function orders(n: number, most = 24): number[][] {
   if (n === 0) return [[]];
   const found: number[][] = [];
   for (const order of orders(n - 1, most))
-    for (let i = 0; i < n && found.length < most; i++) found.push([...order.slice(0, i), n - 1, ...order.slice(i)]);
+    for (let i = 0; i < n && found.length < most; i++)
+      found.push([...order.slice(0, i), n - 1, ...order.slice(i)]);
   return found;
 }

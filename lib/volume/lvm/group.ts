@@ -22,7 +22,10 @@ export interface VolumeGroup {
   /** Bytes. */
   readonly extent: number;
   /** By the name that segments call them: where their data are, or undefined for one that is missing. */
-  readonly devices: ReadonlyMap<ByteString, { pv: PhysicalVolume | undefined; start: number; id: ByteString }>;
+  readonly devices: ReadonlyMap<
+    ByteString,
+    { pv: PhysicalVolume | undefined; start: number; id: ByteString }
+  >;
   readonly volumes: ReadonlyMap<ByteString, LogicalVolume>;
 }
 
@@ -51,7 +54,9 @@ export function volumeGroups(
         const seqno = numberOf(section, 'seqno');
         const there = newest.get(id);
         if (there && there.seqno !== seqno)
-          warn(`LVM group ${printable(name)}: a copy of the metadata is older (${Math.min(seqno, there.seqno)}, the newest is ${Math.max(seqno, there.seqno)})`);
+          warn(
+            `LVM group ${printable(name)}: a copy of the metadata is older (${Math.min(seqno, there.seqno)}, the newest is ${Math.max(seqno, there.seqno)})`,
+          );
         if (!there || seqno > there.seqno) newest.set(id, { name, root: section, seqno });
       }
     } catch (error) {

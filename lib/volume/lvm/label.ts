@@ -53,7 +53,8 @@ export function readPhysicalVolume(
     const sector = head.subarray(at, at + SECTOR);
     const label = LabelHeader.read(sector);
     if (label.type !== LABEL_TYPE) continue;
-    if (label.sector !== at / SECTOR) warn(`LVM label in sector ${at / SECTOR} says it is in ${label.sector}`);
+    if (label.sector !== at / SECTOR)
+      warn(`LVM label in sector ${at / SECTOR} says it is in ${label.sector}`);
     if (lvmCrc(sector.subarray(20)) !== label.crc) warn('LVM label with a wrong checksum, used as it stands');
     if (label.offset < LabelHeader.size || label.offset + PvHeader.size > SECTOR)
       throw corrupt(`LVM label with its header at byte ${label.offset}`);
@@ -104,7 +105,8 @@ function readArea(
   const header = readBytes(source, area.offset, MDA_HEADER, ctx);
   const mda = MdaHeader.read(header);
   if (mda.magic !== MDA_MAGIC || mda.version !== 1) throw corrupt('no header there');
-  if (lvmCrc(header.subarray(4)) !== mda.checksum) warn('LVM metadata header with a wrong checksum, used as it stands');
+  if (lvmCrc(header.subarray(4)) !== mda.checksum)
+    warn('LVM metadata header with a wrong checksum, used as it stands');
   if (mda.start !== area.offset || mda.size <= MDA_HEADER || mda.start + mda.size > source.size)
     throw corrupt(`it says it is ${mda.size} bytes at ${mda.start}`);
   const locn = RawLocn.read(header, MdaHeader.size);

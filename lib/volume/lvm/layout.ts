@@ -29,7 +29,12 @@ export const MdaHeader = struct('mda_header', 40, {
   start: u64le(24),
   size: u64le(32),
 });
-export const RawLocn = struct('raw_locn', 24, { offset: u64le(0), size: u64le(8), checksum: u32le(16), flags: u32le(20) });
+export const RawLocn = struct('raw_locn', 24, {
+  offset: u64le(0),
+  size: u64le(8),
+  checksum: u32le(16),
+  flags: u32le(20),
+});
 /** Flag: this area is not in use. */
 export const RAW_LOCN_IGNORED = 1;
 

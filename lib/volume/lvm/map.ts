@@ -51,7 +51,8 @@ export class GroupReader {
     if (found) return found;
     const volume = this.group.volumes.get(name);
     if (!volume) throw notFound(`there is no logical volume '${printable(name)}'`);
-    if (this.#depth >= STACK_DEPTH) throw corrupt(`more than ${STACK_DEPTH} volumes upon each other`, printable(name));
+    if (this.#depth >= STACK_DEPTH)
+      throw corrupt(`more than ${STACK_DEPTH} volumes upon each other`, printable(name));
     this.#depth++;
     // A volume that lies on itself.
     this.#open.set(name, corrupt('the volume lies on itself', printable(name)));
@@ -102,7 +103,9 @@ export class GroupReader {
     }
     if (runs.length === 0) throw corrupt('no segments');
     const [only] = runs;
-    return runs.length === 1 && only!.source?.size === only!.length ? only!.source! : new RunSource(label, runs, this.ctx);
+    return runs.length === 1 && only!.source?.size === only!.length
+      ? only!.source!
+      : new RunSource(label, runs, this.ctx);
   }
 
   /** @returns undefined: zeros */
@@ -111,7 +114,9 @@ export class GroupReader {
     const { ctx } = this;
     if (type === 'striped' || type === 'linear') return this.#stripes(label, s, length);
     if (type === 'mirror') {
-      const legs = this.#places(listOf(s, 'mirrors'), length).flatMap((leg) => (leg instanceof AbsentSource ? [] : [leg]));
+      const legs = this.#places(listOf(s, 'mirrors'), length).flatMap((leg) =>
+        leg instanceof AbsentSource ? [] : [leg],
+      );
       if (legs.length === 0) throw unsupported('all copies are missing');
       return new MirrorSource(label, length, legs, ctx);
     }
@@ -129,9 +134,13 @@ export class GroupReader {
       }
       case 'cache': {
         const fast = this.group.volumes.get(textOf(s, 'cache_pool', ''));
-        const mode = [s, ...(fast?.segments ?? [])].map((x) => x.values.get('cache_mode')).find((m) => m !== undefined);
+        const mode = [s, ...(fast?.segments ?? [])]
+          .map((x) => x.values.get('cache_mode'))
+          .find((m) => m !== undefined);
         if (mode === 'writeback')
-          this.warn(`${label}: the cache is in writeback mode and is not read: what it has not written back is missing`);
+          this.warn(
+            `${label}: the cache is in writeback mode and is not read: what it has not written back is missing`,
+          );
         return this.#part(this.source(textOf(s, 'origin')), length, label);
       }
       case 'writecache':
@@ -155,18 +164,25 @@ export class GroupReader {
     for (let i = 0; i + 1 < pairs.length; i += 2) {
       this.ctx.budget.step();
       const [name, extent] = [pairs[i], pairs[i + 1]];
-      if (typeof name !== 'string' || typeof extent !== 'number' || extent < 0) throw corrupt('a list of places that makes no sense');
+      if (typeof name !== 'string' || typeof extent !== 'number' || extent < 0)
+        throw corrupt('a list of places that makes no sense');
       const device = this.group.devices.get(name);
       const start = extent * this.group.extent;
       if (device) {
         const { pv, id } = device;
         if (!pv) {
-          found.push(new AbsentSource(name, length, () => unsupported(`the physical volume ${printable(id)} is missing`)));
+          found.push(
+            new AbsentSource(name, length, () =>
+              unsupported(`the physical volume ${printable(id)} is missing`),
+            ),
+          );
           continue;
         }
         const at = device.start + start;
         if (!(at + length <= pv.source.size))
-          throw corrupt(`${length} bytes at ${at} of the physical volume ${printable(name)} of ${pv.source.size}`);
+          throw corrupt(
+            `${length} bytes at ${at} of the physical volume ${printable(name)} of ${pv.source.size}`,
+          );
         found.push(new SliceSource(pv.source, at, length, printable(name)));
         continue;
       }
@@ -175,8 +191,11 @@ export class GroupReader {
         found.push(below);
         continue;
       }
-      if (!(start + length <= below.size)) throw corrupt(`${length} bytes at ${start} of '${printable(name)}' of ${below.size}`);
-      found.push(start === 0 && length === below.size ? below : new SliceSource(below, start, length, printable(name)));
+      if (!(start + length <= below.size))
+        throw corrupt(`${length} bytes at ${start} of '${printable(name)}' of ${below.size}`);
+      found.push(
+        start === 0 && length === below.size ? below : new SliceSource(below, start, length, printable(name)),
+      );
     }
     return found;
   }
@@ -184,7 +203,8 @@ export class GroupReader {
   #stripes(label: string, s: Section, length: number): BlockSource {
     const pairs = listOf(s, 'stripes');
     const count = pairs.length / 2;
-    if (count < 1 || !Number.isInteger(count) || length % count !== 0) throw corrupt(`${count} stripes for ${length} bytes`);
+    if (count < 1 || !Number.isInteger(count) || length % count !== 0)
+      throw corrupt(`${count} stripes for ${length} bytes`);
     const parts = this.#places(pairs, length / count);
     if (parts.length === 1) return parts[0]!;
     const chunk = numberOf(s, 'stripe_size') * 512;
@@ -197,8 +217,15 @@ export class GroupReader {
     if (there) return there;
     const segment = this.group.volumes.get(name)?.segments[0];
     if (segment?.values.get('type') !== 'thin-pool') throw corrupt(`'${printable(name)}' is no thin pool`);
-    const pool = within(printable(name), () =>
-      new ThinPool(this.source(textOf(segment, 'metadata')), this.source(textOf(segment, 'pool')), this.ctx, (t) => this.warn(`${printable(name)}: ${t}`)),
+    const pool = within(
+      printable(name),
+      () =>
+        new ThinPool(
+          this.source(textOf(segment, 'metadata')),
+          this.source(textOf(segment, 'pool')),
+          this.ctx,
+          (t) => this.warn(`${printable(name)}: ${t}`),
+        ),
     );
     this.#pools.set(name, pool);
     return pool;
@@ -215,7 +242,8 @@ export class GroupReader {
     // Each image has its metadata in front of it, but for RAID 0 without.
     const paired = withMeta.length > 0 && (type !== 'raid0' || text.some((n) => /_rmeta_\d+$/.test(n)));
     const images = paired ? text.filter((_, i) => i % 2 === 1) : text;
-    if (images.length === 0 || new Set(images).size !== images.length) throw corrupt(`${type} of ${images.length} images`);
+    if (images.length === 0 || new Set(images).size !== images.length)
+      throw corrupt(`${type} of ${images.length} images`);
     const parts = images.map((name) => {
       ctx.budget.step();
       try {
@@ -228,12 +256,17 @@ export class GroupReader {
       }
     });
     if (paired && type !== 'raid0_meta' && type !== 'raid0')
-      this.#stale(label, text.filter((_, i) => i % 2 === 0), parts);
+      this.#stale(
+        label,
+        text.filter((_, i) => i % 2 === 0),
+        parts,
+      );
     const chunk = numberOf(s, 'stripe_size', 0) * 512;
     if (type === 'raid1') {
       const legs = parts.filter((p) => p !== undefined);
       if (legs.length === 0) throw unsupported('all images are missing');
-      for (const leg of legs) if (leg.size < length) throw corrupt(`${length} bytes on an image of ${leg.size}`);
+      for (const leg of legs)
+        if (leg.size < length) throw corrupt(`${length} bytes on an image of ${leg.size}`);
       return new MirrorSource(label, length, legs, ctx);
     }
     if (chunk < 512 || chunk > 2 ** 30) throw corrupt(`${type} with stripes of ${chunk} bytes`);
@@ -252,7 +285,15 @@ export class GroupReader {
       const known = RAID[type];
       if (!known) throw unsupported(`a segment of type '${printable(type, 40)}'`);
       const data = parts.length - (known[0] === 6 ? 2 : 1);
-      source = new ParitySource(label, Math.floor(used / chunk) * chunk * data, known[0], known[1], parts, chunk, ctx);
+      source = new ParitySource(
+        label,
+        Math.floor(used / chunk) * chunk * data,
+        known[0],
+        known[1],
+        parts,
+        chunk,
+        ctx,
+      );
     }
     if (source.size < length) throw corrupt(`${type} of ${length} bytes on images that hold ${source.size}`);
     return this.#part(source, length, label);
@@ -281,7 +322,9 @@ export class GroupReader {
       const behind = s.events + 1 < newest.events;
       const rebuilding = s.disk_recovery_offset.readBigUInt64LE(0) * 512n < BigInt(parts[i].size);
       if (!failed && !behind && !rebuilding) continue;
-      this.warn(`${label}: image ${i} is left out: ${failed ? 'it is marked as failed' : behind ? 'it is older than the others' : 'it is being rebuilt'}`);
+      this.warn(
+        `${label}: image ${i} is left out: ${failed ? 'it is marked as failed' : behind ? 'it is older than the others' : 'it is being rebuilt'}`,
+      );
       parts[i] = undefined;
     }
   }

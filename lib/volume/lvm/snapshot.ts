@@ -22,7 +22,8 @@ export class SnapshotSource extends MappedSource {
     if (head.valid === 0) throw unsupported('the snapshot is invalid: its store was full', label);
     if (head.version !== 1) throw unsupported(`snapshot of version ${head.version}`, label);
     const chunk = head.chunk_size * 512;
-    if (chunk < 4096 || chunk > 2 ** 24 || (chunk & (chunk - 1)) !== 0) throw corrupt(`snapshot with chunks of ${chunk} bytes`, label);
+    if (chunk < 4096 || chunk > 2 ** 24 || (chunk & (chunk - 1)) !== 0)
+      throw corrupt(`snapshot with chunks of ${chunk} bytes`, label);
     this.#chunk = chunk;
     const each = chunk / EXCEPTION;
     for (let area = 0; ; area++) {
@@ -33,7 +34,8 @@ export class SnapshotSource extends MappedSource {
       for (let i = 0; i < each; i++) {
         const [old, to] = [rows.readBigUInt64LE(i * EXCEPTION), rows.readBigUInt64LE(i * EXCEPTION + 8)];
         if (to === 0n) return;
-        if ((Number(to) + 1) * chunk > store.size) throw corrupt(`snapshot: chunk ${to} lies beyond its store`, label);
+        if ((Number(to) + 1) * chunk > store.size)
+          throw corrupt(`snapshot: chunk ${to} lies beyond its store`, label);
         ctx.budget.allocate(64);
         this.#moved.set(Number(old), Number(to));
       }

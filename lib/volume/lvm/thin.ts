@@ -5,7 +5,17 @@ import { corrupt, unsupported } from '../../bytes/errors';
 import { safe } from '../../bytes/struct';
 import { type BlockSource, readBytes } from '../../source/types';
 import { type How, MappedSource } from '../raid/mapped';
-import { INTERNAL_NODE, LEAF_NODE, METADATA_BLOCK, NODE_SUM, NodeHeader, THIN_MAGIC, THIN_SUM, ThinSuperblock, TREE_DEPTH } from './layout';
+import {
+  INTERNAL_NODE,
+  LEAF_NODE,
+  METADATA_BLOCK,
+  NODE_SUM,
+  NodeHeader,
+  THIN_MAGIC,
+  THIN_SUM,
+  ThinSuperblock,
+  TREE_DEPTH,
+} from './layout';
 
 const MAX_NODES = 64;
 
@@ -24,7 +34,8 @@ class Metadata {
     if (found) return found;
     const block = readBytes(this.source, number * METADATA_BLOCK, METADATA_BLOCK, this.ctx);
     const sum = (this.#sums.crc32c(0xffffffff, block, 4) ^ salt) >>> 0;
-    if (sum !== block.readUInt32LE(0)) this.warn(`thin pool: block ${number} of the metadata has a wrong checksum`);
+    if (sum !== block.readUInt32LE(0))
+      this.warn(`thin pool: block ${number} of the metadata has a wrong checksum`);
     if (this.#nodes.size >= MAX_NODES) this.#nodes.delete(this.#nodes.keys().next().value!);
     this.#nodes.set(number, block);
     return block;
@@ -39,8 +50,15 @@ class Metadata {
       const node = this.block(at, NODE_SUM);
       const head = NodeHeader.read(node);
       const { nr_entries: count, max_entries: room } = head;
-      if (head.blocknr !== at || head.value_size !== 8 || count > room || NodeHeader.size + room * 16 > METADATA_BLOCK)
-        throw corrupt(`thin pool: node ${at} says it is ${head.blocknr}, ${count} of ${room} entries of ${head.value_size} bytes`);
+      if (
+        head.blocknr !== at ||
+        head.value_size !== 8 ||
+        count > room ||
+        NodeHeader.size + room * 16 > METADATA_BLOCK
+      )
+        throw corrupt(
+          `thin pool: node ${at} says it is ${head.blocknr}, ${count} of ${room} entries of ${head.value_size} bytes`,
+        );
       const keyAt = (i: number) => {
         const p = NodeHeader.size + i * 8;
         return node.readUInt32LE(p + 4) * 0x1_0000_0000 + node.readUInt32LE(p);
@@ -57,9 +75,11 @@ class Metadata {
         if (keyAt(low) !== key) return undefined;
         return { low: node.readUIntLE(p, 3), high: node.readUInt32LE(p + 4) * 256 + node[p + 3]! };
       }
-      if ((head.flags & INTERNAL_NODE) === 0) throw corrupt(`thin pool: node ${at} is neither a leaf nor not`);
+      if ((head.flags & INTERNAL_NODE) === 0)
+        throw corrupt(`thin pool: node ${at} is neither a leaf nor not`);
       at = safe(node.readUInt32LE(p + 4), node.readUInt32LE(p));
-      if ((at + 1) * METADATA_BLOCK > this.source.size) throw corrupt(`thin pool: node ${at} lies beyond the metadata`);
+      if ((at + 1) * METADATA_BLOCK > this.source.size)
+        throw corrupt(`thin pool: node ${at} lies beyond the metadata`);
     }
   }
 }
@@ -83,8 +103,15 @@ export class ThinPool {
     if (s.magic !== THIN_MAGIC) throw corrupt('thin pool: no superblock in its metadata');
     if (s.version < 1 || s.version > 2) throw unsupported(`thin pool with metadata of version ${s.version}`);
     this.block = s.data_block_size * 512;
-    if (this.block < 65536 || this.block > 2 ** 30 || this.block % 65536 !== 0 || s.metadata_block_size * 512 !== METADATA_BLOCK)
-      throw corrupt(`thin pool with blocks of ${this.block} bytes, its metadata's of ${s.metadata_block_size * 512}`);
+    if (
+      this.block < 65536 ||
+      this.block > 2 ** 30 ||
+      this.block % 65536 !== 0 ||
+      s.metadata_block_size * 512 !== METADATA_BLOCK
+    )
+      throw corrupt(
+        `thin pool with blocks of ${this.block} bytes, its metadata's of ${s.metadata_block_size * 512}`,
+      );
     this.#root = s.data_mapping_root;
   }
 

@@ -34,7 +34,9 @@ export const levelName = (level: number): string => (level === LINEAR ? 'linear'
  */
 export function assemble<T>(all: readonly Member<T>[], nameOf: (of: T) => string): Assembled<T> {
   const notes: string[] = [];
-  const newest = all.reduce((best, m) => (m.superblock.events > best.superblock.events ? m : best)).superblock;
+  const newest = all.reduce((best, m) =>
+    m.superblock.events > best.superblock.events ? m : best,
+  ).superblock;
   const members: (Member<T> | undefined)[] = new Array(newest.members).fill(undefined);
   for (const member of all) {
     const { superblock: own, of } = member;
@@ -50,7 +52,8 @@ export function assemble<T>(all: readonly Member<T>[], nameOf: (of: T) => string
     }
     const role = newest.role(own.number);
     if (role === undefined) {
-      if (own.role(own.number) !== undefined) notes.push(`${name} is left out: the array counts it as failed`);
+      if (own.role(own.number) !== undefined)
+        notes.push(`${name} is left out: the array counts it as failed`);
       continue;
     }
     if (own.incomplete) {
@@ -83,15 +86,27 @@ function open(
     const { dataOffset, dataSize } = m.superblock;
     const wanted = s.used || dataSize;
     // A member that was cut: what is read beyond its end is an error there.
-    return new SliceSource(m.source, dataOffset, Math.min(wanted, dataSize, m.source.size - dataOffset), label);
+    return new SliceSource(
+      m.source,
+      dataOffset,
+      Math.min(wanted, dataSize, m.source.size - dataOffset),
+      label,
+    );
   });
   const sizes = areas.flatMap((a) => (a ? [a.size] : []));
   const used = s.used || Math.min(...sizes);
   if (sizes.length === 0 || used <= 0) throw corrupt('no member has any data', label);
-  if (level === 1) return new MirrorSource(label, used, areas.filter((a) => a !== undefined), ctx);
+  if (level === 1)
+    return new MirrorSource(
+      label,
+      used,
+      areas.filter((a) => a !== undefined),
+      ctx,
+    );
   const whole = (): BlockSource[] =>
     areas.map((a, i) => {
-      if (!a) throw unsupported(`member ${i} of ${areas.length} is missing, ${levelName(level)} needs all`, label);
+      if (!a)
+        throw unsupported(`member ${i} of ${areas.length} is missing, ${levelName(level)} needs all`, label);
       return a;
     });
   if (level !== LINEAR && (chunk < 512 || chunk % 512 !== 0 || chunk > 2 ** 30))
@@ -125,4 +140,3 @@ function open(
   }
   throw unsupported(`md level ${level}`, label);
 }
-

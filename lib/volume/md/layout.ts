@@ -1,5 +1,5 @@
 /** Superblocks of Linux' md. Names: include/uapi/linux/raid/md_p.h. */
-import { bytes, i32le, struct, text, u32le, u64le, u8 } from '../../bytes/struct';
+import { bytes, i32le, struct, text, u8, u32le, u64le } from '../../bytes/struct';
 
 export const MAGIC = 0xa92b4efc;
 /** Bytes of the superblock of version 0.90, and the alignment of its place. */

@@ -14,8 +14,8 @@ import {
   SIZE_0,
   State0,
   Superblock1,
-  Word0,
   WORDS_OF_DISK,
+  Word0,
 } from './layout';
 
 export interface Superblock {
@@ -23,7 +23,7 @@ export interface Superblock {
   readonly version: string;
   /** 32 hexadecimal digits, as mdadm shows them without its colons. */
   readonly uuid: string;
-  /** 1: the array's name (`host:name`, `0`); 0.90: its minor number. */
+  /** 1: the array's name (`host:name`, `0`); 0.90: `md` and its minor number. */
   readonly name: ByteString;
   readonly level: number;
   readonly layout: number;
@@ -80,7 +80,9 @@ export function superblocks(source: BlockSource, ctx: Context, warn: (text: stri
     const magic = readBytes(source, at, 4, ctx);
     if (magic.readUInt32LE(0) !== MAGIC && (version !== '0.90' || magic.readUInt32BE(0) !== MAGIC)) continue;
     try {
-      found.push(version === '0.90' ? readOld(source, at, ctx, warn) : readNew(source, version, at, ctx, warn));
+      found.push(
+        version === '0.90' ? readOld(source, at, ctx, warn) : readNew(source, version, at, ctx, warn),
+      );
     } catch (error) {
       if ((error as { code?: string }).code !== 'corrupt') throw error;
       warn(`md superblock ${version}: ${(error as Error).message}`);
@@ -110,14 +112,16 @@ function readOld(source: BlockSource, at: number, ctx: Context, warn: (text: str
     const base = Word0.disks + n * WORDS_OF_DISK;
     const raidDisk = word(base + 3);
     const state = word(base + 4);
-    return (state & State0.faulty) === 0 && (state & State0.sync) !== 0 && raidDisk < members ? raidDisk : undefined;
+    return (state & State0.faulty) === 0 && (state & State0.sync) !== 0 && raidDisk < members
+      ? raidDisk
+      : undefined;
   };
   const level = word(Word0.level) | 0;
   const used = word(Word0.size) * 1024;
   return {
     version: '0.90',
     uuid: hex(word(Word0.uuid0), word(Word0.uuid1), word(Word0.uuid2), word(Word0.uuid3)),
-    name: String(word(Word0.md_minor)),
+    name: `md${word(Word0.md_minor)}`,
     level,
     layout: word(Word0.layout),
     zoneLayout: false,
@@ -137,7 +141,13 @@ function readOld(source: BlockSource, at: number, ctx: Context, warn: (text: str
   };
 }
 
-function readNew(source: BlockSource, version: string, at: number, ctx: Context, warn: (text: string) => void): Superblock {
+function readNew(
+  source: BlockSource,
+  version: string,
+  at: number,
+  ctx: Context,
+  warn: (text: string) => void,
+): Superblock {
   const b = readBytes(source, at, Math.min(ROOM_1, source.size - at), ctx);
   const s = Superblock1.read(b);
   if (s.major_version !== 1) throw corrupt(`version ${s.major_version}`);
@@ -152,10 +162,13 @@ function readNew(source: BlockSource, version: string, at: number, ctx: Context,
   const dataOffset = s.data_offset * 512;
   if (dataOffset >= source.size) throw corrupt(`data at byte ${dataOffset} of ${source.size}`);
   const dataSize = Math.min(s.data_size * 512, source.size - dataOffset);
-  if (s.data_size * 512 > dataSize) warn(`md: ${s.data_size * 512} bytes of data at ${dataOffset} end beyond the volume`);
+  if (s.data_size * 512 > dataSize)
+    warn(`md: ${s.data_size * 512} bytes of data at ${dataOffset} end beyond the volume`);
   const used = s.level <= 0 ? 0 : s.size * 512;
   const rebuilt = (s.feature_map & Feature1.recoveryOffset) !== 0;
-  const recovered = rebuilt ? s.recovery_offset.readUInt32LE(4) * 0x1_0000_0000 + s.recovery_offset.readUInt32LE(0) : 0;
+  const recovered = rebuilt
+    ? s.recovery_offset.readUInt32LE(4) * 0x1_0000_0000 + s.recovery_offset.readUInt32LE(0)
+    : 0;
   return {
     version,
     uuid: s.set_uuid.toString('hex'),
@@ -178,8 +191,9 @@ function readNew(source: BlockSource, version: string, at: number, ctx: Context,
     incomplete:
       (rebuilt && recovered * 512 < (used || dataSize)) || (s.feature_map & Feature1.replacement) !== 0,
     reshaped: (s.feature_map & Feature1.reshape) !== 0,
-    journal: (s.feature_map & Feature1.journal) !== 0 || b.readUInt16LE(HEAD_1 + 2 * Math.min(s.dev_number, s.max_dev - 1)) === ROLE_JOURNAL,
+    journal:
+      (s.feature_map & Feature1.journal) !== 0 ||
+      b.readUInt16LE(HEAD_1 + 2 * Math.min(s.dev_number, s.max_dev - 1)) === ROLE_JOURNAL,
     at,
   };
 }
-

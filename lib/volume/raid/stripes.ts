@@ -87,7 +87,15 @@ export function zoned(
     const long = members.filter((_, i) => sizes[i]! > start);
     if (end === 0 || long.length === 0) continue;
     const length = (end - start) * long.length;
-    const source = new StripedSource(label, length, long, chunk, ctx, original ? turn % long.length : 0, start);
+    const source = new StripedSource(
+      label,
+      length,
+      long,
+      chunk,
+      ctx,
+      original ? turn % long.length : 0,
+      start,
+    );
     runs.push({ length, source, at: 0 });
     turn += length / chunk;
     start = end;
@@ -124,7 +132,12 @@ export interface Stripe {
 }
 
 /** @returns undefined for a layout that there is not */
-export function stripeOf(level: 4 | 5 | 6, layout: number, disks: number, stripe: number): Stripe | undefined {
+export function stripeOf(
+  level: 4 | 5 | 6,
+  layout: number,
+  disks: number,
+  stripe: number,
+): Stripe | undefined {
   const L = Layout;
   /** Data in the members' order, the parities passed over. */
   const plain = (p: number, q: number): Stripe => ({
@@ -211,7 +224,8 @@ export class ParitySource extends MappedSource {
     const parities = level === 6 ? 2 : 1;
     this.#data = members.length - parities;
     if (this.#data < 1) throw corrupt(`raid${level} of ${members.length} members`, label);
-    if (!stripeOf(level, layout, members.length, 0)) throw unsupported(`raid${level} with layout ${layout}`, label);
+    if (!stripeOf(level, layout, members.length, 0))
+      throw unsupported(`raid${level} with layout ${layout}`, label);
     tooFew(label, members, parities);
   }
 
@@ -335,8 +349,12 @@ export class Raid10Source extends MappedSource {
     if (sets > 2 || this.#set < 1) throw unsupported(`raid10 with layout 0x${layout.toString(16)}`, label);
     this.#stride = this.#offset ? chunk : Math.floor(Math.ceil((chunks * near * far) / disks) / far) * chunk;
     tooFew(label, members, disks - 1);
-    for (let i = 0; i < disks; i++) if (!this.#copies(i * chunk).some(([m]) => members[m]))
-      throw unsupported(`of some data no copy is there: ${members.filter((m) => !m).length} of ${disks} members are missing`, label);
+    for (let i = 0; i < disks; i++)
+      if (!this.#copies(i * chunk).some(([m]) => members[m]))
+        throw unsupported(
+          `of some data no copy is there: ${members.filter((m) => !m).length} of ${disks} members are missing`,
+          label,
+        );
   }
 
   /** Members and places of the copies of what is at `at`. */

@@ -36,8 +36,13 @@ t.test('whole groups', (t) => {
     if (said) t.match(ctx.warnings.join('\n'), said, set.name);
     else t.same(ctx.warnings, [], set.name);
     t.same(
-      guest.disks.filter((d) => d.name.startsWith('lvm/')).map((d) => d.name).sort(),
-      Object.keys(set.volumes!).map((name) => device(set, name)).sort(),
+      guest.disks
+        .filter((d) => d.name.startsWith('lvm/'))
+        .map((d) => d.name)
+        .sort(),
+      Object.keys(set.volumes!)
+        .map((name) => device(set, name))
+        .sort(),
       `${set.name}: these and no others`,
     );
   }
@@ -49,11 +54,22 @@ const spares = (set: FixtureSet): number =>
   /raid6/.test(set.name) ? 2 : /raid[45]|raid10|raid1$|mirror/.test(set.name) ? 1 : 0;
 
 t.test('physical volumes missing, in any order', (t) => {
-  for (const set of sets.filter((s) => s.volumes!.root && s.members.length > 1 && !/cache|writeback|older|on-md|snap|thin/.test(s.name))) {
+  for (const set of sets.filter(
+    (s) => s.volumes!.root && s.members.length > 1 && !/cache|writeback|older|on-md|snap|thin/.test(s.name),
+  )) {
     const members = membersOf(set);
     const n = members.length;
     for (const order of orders(n, 6))
-      t.equal(sha256Of(guestOf(order.map((i) => members[i]!), context()).device(device(set, 'root'))!.source), set.volumes!.root!.sha256, `${set.name} ${order}`);
+      t.equal(
+        sha256Of(
+          guestOf(
+            order.map((i) => members[i]!),
+            context(),
+          ).device(device(set, 'root'))!.source,
+        ),
+        set.volumes!.root!.sha256,
+        `${set.name} ${order}`,
+      );
     for (let missing = 1; missing < (1 << n) - 1; missing++) {
       const left = members.filter((_, i) => (missing & (1 << i)) === 0);
       const gone = n - left.length;
@@ -82,12 +98,28 @@ t.test('physical volumes missing, in any order', (t) => {
 
 t.test('upon each other', (t) => {
   const table = named('table');
-  t.same(filesOn(guestOf(membersOf(table), context()).device(`${device(table, 'disk')},msdos1`)!.filesystem()!, paths), files, 'a table in a volume');
+  t.same(
+    filesOn(
+      guestOf(membersOf(table), context())
+        .device(`${device(table, 'disk')},msdos1`)!
+        .filesystem()!,
+      paths,
+    ),
+    files,
+    'a table in a volume',
+  );
   const array = named('on-md');
   for (const some of [[0], [1], [1, 0]]) {
     const members = membersOf(array);
-    const guest = guestOf(some.map((i) => members[i]!), context());
-    t.equal(sha256Of(guest.device(device(array, 'root'))!.source), array.volumes!.root!.sha256, `on an array of ${some}`);
+    const guest = guestOf(
+      some.map((i) => members[i]!),
+      context(),
+    );
+    t.equal(
+      sha256Of(guest.device(device(array, 'root'))!.source),
+      array.volumes!.root!.sha256,
+      `on an array of ${some}`,
+    );
   }
   t.end();
 });
@@ -97,8 +129,15 @@ t.test('snapshots come after what they were made of', (t) => {
     const set = named(name);
     const guest = guestOf(membersOf(set), context());
     guest.assemble();
-    t.same(guest.disks.map((d) => d.name).filter((n) => n.startsWith('lvm/')), [device(set, 'root'), device(set, 'snap')]);
-    t.same(filesOn(guest.device(device(set, 'snap'))!.filesystem()!, paths), files, `${name}: what was there before`);
+    t.same(
+      guest.disks.map((d) => d.name).filter((n) => n.startsWith('lvm/')),
+      [device(set, 'root'), device(set, 'snap')],
+    );
+    t.same(
+      filesOn(guest.device(device(set, 'snap'))!.filesystem()!, paths),
+      files,
+      `${name}: what was there before`,
+    );
     t.ok(filesOn(guest.device(device(set, 'root'))!.filesystem()!, ['/etc/new'])['/etc/new']);
   }
   t.end();
