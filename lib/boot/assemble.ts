@@ -120,9 +120,9 @@ function memberOf(
   const foreign = md().foreignRaid(source, ctx);
   if (foreign) {
     warn(`a member of a RAID with ${foreign} metadata, which is not read`);
-    guest.shown.set(source, () => {
+    volume.shown = () => {
       throw unsupported(`a RAID with ${foreign} metadata`);
-    });
+    };
   }
   return undefined;
 }
@@ -176,14 +176,14 @@ function addArray(
   const mirror = array.superblock.level === 1;
   for (const { of: volume, superblock } of members) {
     if (!mirror || superblock.dataOffset !== 0) {
-      guest.shown.set(volume.source, () => {
+      volume.shown = () => {
         if (broken) throw unsupported(`a member of ${shown}, which is not usable: ${broken.message}`);
         return undefined;
-      });
+      };
       continue;
     }
     // A member that shows what the array holds: so it does here, even where it was left behind.
-    guest.shown.set(volume.source, () => disk.whole.filesystem());
+    volume.shown = () => disk.whole.filesystem();
     const whole = guest.disks.find((d) => d.whole === volume);
     for (const partition of whole?.partitions ?? []) {
       const same = disk.partitions.find(
@@ -191,7 +191,7 @@ function addArray(
           p.partition?.start === partition.partition?.start &&
           p.partition?.size === partition.partition?.size,
       );
-      if (same) guest.shown.set(partition.source, () => same.filesystem());
+      if (same) partition.shown = () => same.filesystem();
     }
   }
 }

@@ -22,6 +22,8 @@ export interface Volume {
   readonly scheme?: string;
   readonly partition?: Partition;
   readonly source: BlockSource;
+  /** What a member of an array shows, where that is not what lies on it (assemble.ts). */
+  shown?: () => FileSystem | undefined;
   /** Probed on first use. `undefined`: no driver knows it. @throws GuestError when one does and it is damaged */
   filesystem(): FileSystem | undefined;
 }
@@ -87,9 +89,6 @@ export class Guest {
   readonly #disks: Disk[] = [];
   readonly #ctx: Context;
   readonly #parts: GuestParts;
-
-  /** What members of an array show, where that is not what lies on them: by their source. */
-  readonly shown = new Map<BlockSource, () => FileSystem | undefined>();
 
   constructor(
     ctx: Context,
@@ -198,8 +197,8 @@ export class Guest {
           // With metadata at its end, a member looks like what the array holds.
           if (guest.#disks.length > 1 || /^(fd$|a19d)/.test(`${partition?.type}`)) guest.assemble();
           try {
-            const fs = guest.shown.has(source)
-              ? guest.shown.get(source)!()
+            const fs = this.shown
+              ? this.shown()
               : guest.#parts.openFileSystem(source, guest.#ctx, others, name);
             opened = { fs: fs && new CachedFileSystem(fs) };
           } catch (error) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { GuestError } from '../../lib/bytes/errors';
 import { context, ROOT } from '../support';
-import { fixtureSets, guestOf, membersOf } from './sets';
+import { fixtureSets, guestOf, membersOf, parts } from './sets';
 
 interface Patch {
   readonly image: string;
@@ -106,10 +106,14 @@ t.test('samples', (t) => {
       const members = membersOf(all[kind].find((s) => s.name === image)!);
       const whole = Buffer.concat(members);
       for (const [at, bytes] of changes) Buffer.from(bytes, 'hex').copy(whole, at);
-      let at = 0;
-      const parts = members.map((m) => whole.subarray(at, (at += m.length)));
       const began = process.cpuUsage();
-      const { said } = look(parts, 2_000_000);
+      const { said } = look(
+        parts(
+          whole,
+          members.map((m) => m.length),
+        ),
+        2_000_000,
+      );
       const used = process.cpuUsage(began).user / 1e6;
       t.match(said, SAMPLES[`${kind}-${name}`] ?? /^$/, `${kind}-${name}`);
       t.ok(used < 3, `${kind}-${name}: ${used} s`);

@@ -43,11 +43,18 @@ const unpacked = new Map<string, Buffer>();
 
 /** The members' bytes, which are everybody's: who changes them makes a copy. */
 export function membersOf(set: FixtureSet): Buffer[] {
-  let all = unpacked.get(set.name);
-  if (!all) unpacked.set(set.name, (all = image(`${set.name}.img`)));
+  const whole = unpacked.get(set.name) ?? image(`${set.name}.img`);
+  unpacked.set(set.name, whole);
+  return parts(whole, set.members);
+}
+
+/** A buffer cut into pieces of these sizes. */
+export function parts(whole: Buffer, sizes: readonly number[]): Buffer[] {
   let at = 0;
-  const whole = all;
-  return set.members.map((size) => whole.subarray(at, (at += size)));
+  return sizes.map((size) => {
+    at += size;
+    return whole.subarray(at - size, at);
+  });
 }
 
 /** A guest with these disks, in this order. */
