@@ -21,6 +21,9 @@ function hasLabel(source: BlockSource, ctx: Context): boolean {
   return readBytes(source, 0, Math.min(2048, source.size), ctx).includes('LABELONE');
 }
 
+/** Partitions of Windows' dynamic disks: MBR's type, GPT's of metadata and data. */
+const DYNAMIC = /^(42$|5808c8aa-|af9b60a0-)/;
+
 interface State {
   busy: boolean;
   readonly examined: Set<Volume>;
@@ -117,11 +120,15 @@ function memberOf(
       );
     if (!inside) return { superblock, source, of: volume };
   }
+  const type = volume.partition?.type ?? '';
   const foreign = md().foreignRaid(source, ctx);
-  if (foreign) {
-    warn(`a member of a RAID with ${foreign} metadata, which is not read`);
+  const what = DYNAMIC.test(type)
+    ? 'Windows dynamic volumes (LDM)'
+    : foreign && `a RAID with ${foreign} metadata`;
+  if (what) {
+    warn(`holds ${what}, which ${DYNAMIC.test(type) ? 'are' : 'is'} not read`);
     volume.shown = () => {
-      throw unsupported(`a RAID with ${foreign} metadata`);
+      throw unsupported(what);
     };
   }
   return undefined;

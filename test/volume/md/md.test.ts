@@ -118,7 +118,7 @@ t.test('spares, tables, foreign', (t) => {
   t.same(filesOn(inside.device(`md/${table.number},1`)!.filesystem()!, paths), files);
   t.same(inside.device(`(${alias(table)},msdos1)`)?.name, `md/${table.number},msdos1`);
   for (const [name, words] of [
-    ['md-ddf', /RAID with DDF metadata, which is not read/],
+    ['md-ddf', /hd0: holds a RAID with DDF metadata, which is not read/],
     ['md-imsm', /RAID with IMSM/],
   ] as const) {
     const ctx = context();
@@ -126,6 +126,20 @@ t.test('spares, tables, foreign', (t) => {
     t.throws(() => guest.disks[0]!.whole.filesystem(), { name: 'GuestError', code: 'unsupported' }, name);
     t.match(ctx.warnings.join('\n'), words);
   }
+  t.end();
+});
+
+t.test('dynamic disks of Windows', (t) => {
+  const disk = Buffer.alloc(1 << 20);
+  disk[446 + 4] = 0x42;
+  disk.writeUInt32LE(64, 446 + 8);
+  disk.writeUInt32LE(1984, 446 + 12);
+  disk.writeUInt16LE(0xaa55, 510);
+  const ctx = context();
+  const guest = guestOf([disk], ctx);
+  guest.assemble();
+  t.match(ctx.warnings, ['hd0,msdos1: holds Windows dynamic volumes (LDM), which are not read']);
+  t.throws(() => guest.device('hd0,msdos1')!.filesystem(), { code: 'unsupported' });
   t.end();
 });
 
