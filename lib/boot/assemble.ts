@@ -57,6 +57,10 @@ export function assemble(guest: Guest, ctx: Context): void {
   state.busy = true;
   try {
     while (once(guest, state, ctx));
+  } catch (error) {
+    // A limit: what was made before it stays.
+    if (!(error instanceof GuestError)) throw error;
+    ctx.warn(error.describe());
   } finally {
     state.busy = false;
   }
@@ -150,7 +154,8 @@ function add(
 /** GRUB's name: what stands behind the host's in an array's name, or the number. */
 function arrayName(guest: Guest, name: ByteString, uuid: ByteString): ByteString {
   const own = name.slice(name.indexOf(':') + 1);
-  const wanted = `md/${own === '' ? uuid : own}`;
+  // What would not be one word of a device's name is not used.
+  const wanted = `md/${/^[A-Za-z0-9_.+-]{1,32}$/.test(own) ? own : uuid}`;
   const alias = `mduuid/${uuid}`;
   for (let n = 0; ; n++) {
     const next = n === 0 ? wanted : `${wanted}_${n}`;

@@ -129,6 +129,29 @@ t.test('spares, tables, foreign', (t) => {
   t.end();
 });
 
+t.test('names that cannot be names', (t) => {
+  for (const [name, shown] of [
+    ['box:../a,b)', 'md/6e6f6465677275620000000000000004'],
+    ['', 'md/6e6f6465677275620000000000000004'],
+    ['box:good', 'md/good'],
+    ['\x1b[2J', 'md/6e6f6465677275620000000000000004'],
+  ]) {
+    const disks = membersOf(named('md-12-raid1')).map((m) => Buffer.from(m));
+    for (const disk of disks) disk.fill(0, 4096 + 32, 4096 + 64).write(name!, 4096 + 32, 'latin1');
+    t.equal(guestOf(disks, context()).device(alias(named('md-12-raid1')))?.name, shown);
+  }
+  // Two arrays of one name.
+  const other = membersOf(named('md-11-raid1')).map((m) => Buffer.from(m));
+  for (const disk of other) disk.fill(0, 32, 64).write('box:4', 32, 'latin1');
+  const guest = guestOf([...membersOf(named('md-12-raid1')), ...other], context());
+  guest.assemble();
+  t.same(
+    guest.disks.map((d) => d.name).filter((n) => n.startsWith('md/')),
+    ['md/4', 'md/4_1'],
+  );
+  t.end();
+});
+
 t.test('dynamic disks of Windows', (t) => {
   const disk = Buffer.alloc(1 << 20);
   disk[446 + 4] = 0x42;
