@@ -14,7 +14,7 @@ export function named(
   ramdisk: ByteString | undefined,
 ): Decision | undefined {
   const slash = (path: ByteString) => (path.startsWith('/') || path.startsWith('(') ? path : `/${path}`);
-  for (const disk of loader.guest.disks) {
+  for (const disk of loader.guest.everyDisk()) {
     for (const volume of bootOrder(disk)) {
       const whole = volume === disk.whole && disk.partitions.length > 0;
       const fs = readableFileSystem(volume, whole ? () => {} : loader.note);

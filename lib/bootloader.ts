@@ -133,6 +133,8 @@ export class Bootloader {
       // With --offset there is one filesystem and no table.
       readTable: request.offset === undefined && !request.openAs ? readTable : () => undefined,
       openFileSystem: this.policy?.guard(open) ?? open,
+      assemble: (guest) =>
+        (require('./boot/assemble') as typeof import('./boot/assemble')).assemble(guest, ctx),
     };
     this.guest = new Guest(ctx, parts);
     this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet, crypt: {} };

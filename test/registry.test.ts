@@ -40,11 +40,23 @@ t.test('filesystem drivers', async (t) => {
   }
 });
 
+/** Not tables: what lib/boot/assemble.ts puts together; `raid` is what the others have in common. */
+const ASSEMBLED = ['lvm', 'md', 'raid'];
+
+t.test('arrays and logical volumes', async (t) => {
+  for (const name of ASSEMBLED) {
+    explained(t, ['lib', 'volume'], name);
+    if (name !== 'raid') sampled(t, name);
+  }
+});
+
 t.test('partition tables', async (t) => {
   t.same(
     // Encryption is no table: it is opened with a key, or not.
     [...schemes.map((s) => s.scheme), 'luks'].sort(),
-    folders('lib', 'volume').sort(),
+    folders('lib', 'volume')
+      .filter((f) => !ASSEMBLED.includes(f))
+      .sort(),
     'each folder is registered',
   );
   explained(t, ['lib', 'volume'], 'luks');

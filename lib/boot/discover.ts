@@ -122,7 +122,7 @@ export function* discover(
   note: (d: Diagnostic) => void,
 ): Generator<{ dialect: BootDialect; config: ConfigFile }> {
   for (const [pass, dialects] of passes.entries()) {
-    for (const disk of guest.disks) {
+    for (const disk of guest.everyDisk()) {
       for (const volume of bootOrder(disk)) {
         if (guest.over) return;
         // The whole of a partitioned disk is a last resort, and silent when there is nothing.

@@ -22,6 +22,8 @@ export interface Volume {
   readonly scheme?: string;
   readonly partition?: Partition;
   readonly source: BlockSource;
+  /** What a member of an array shows, where that is not what lies on it (assemble.ts). */
+  shown?: () => FileSystem | undefined;
   /** Probed on first use. `undefined`: no driver knows it. @throws GuestError when one does and it is damaged */
   filesystem(): FileSystem | undefined;
 }
@@ -34,7 +36,7 @@ export interface Disk {
   /** Disk GUID or MBR signature. */
   readonly id?: string;
   readonly partitions: readonly Volume[];
-  /** Another name: `cryptouuid/0a1b…`. */
+  /** Another name: `cryptouuid/0a1b…`, `lvmid/…`, `mduuid/…`. */
   readonly alias?: string;
   /** The volume that this disk is the inside of. */
   readonly of?: Volume;
@@ -53,6 +55,8 @@ export interface GuestParts {
     /** The volume's. */
     name: string,
   ): FileSystem | undefined;
+  /** Adds logical volumes and arrays as disks: those of the volumes that are there now, each once. */
+  assemble?(guest: Guest): void;
 }
 
 /** `(hd0,gpt2)/boot/x` → device and path. No parentheses: device undefined. */
@@ -91,18 +95,24 @@ export class Guest {
     return this.#ctx.budget.over;
   }
 
-  constructor(ctx: Context, parts: GuestParts) {
+  constructor(
+    ctx: Context,
+    parts: GuestParts,
+    /** What this is a copy of. */
+    readonly from?: Guest,
+  ) {
     this.#ctx = ctx;
     this.#parts = parts;
   }
 
-  get disks(): readonly Disk[] {
+  /** The list itself: assemble.ts adds to a copy's what the original has. */
+  get disks(): Disk[] {
     return this.#disks;
   }
 
   /** Every place that can hold a filesystem, in table order: partitions, or the disk when it has no table. */
   *volumes(): Generator<Volume> {
-    for (const disk of this.#disks) {
+    for (const disk of this.everyDisk()) {
       if (disk.partitions.length === 0) yield disk.whole;
       else yield* disk.partitions;
     }
@@ -113,7 +123,7 @@ export class Guest {
    * A table that is damaged beyond use is told through `ctx.warn` and the disk then counts as a whole.
    */
   addDisk(name: string, raw: BlockSource, more?: Pick<Disk, 'alias' | 'of'>): Disk {
-    const source = raw instanceof CacheSource ? raw : new CacheSource(raw);
+    const source = raw.cached ? raw : new CacheSource(raw);
     let table: ReturnType<GuestParts['readTable']>;
     try {
       table = this.#parts.readTable(source, this.#ctx);
@@ -145,6 +155,19 @@ export class Guest {
     return disk;
   }
 
+  /** Makes what lies on several volumes, or in one that holds others, disks of their own. */
+  assemble(): void {
+    this.#parts.assemble?.(this);
+  }
+
+  /** All disks; those that have to be assembled last, which nobody does who has found what is wanted before. */
+  *everyDisk(): Generator<Disk> {
+    yield* this.#disks;
+    const { length } = this.#disks;
+    this.assemble();
+    yield* this.#disks.slice(length);
+  }
+
   removeDisk(name: string): boolean {
     const at = this.#disks.findIndex((d) => d.name === name);
     if (at < 0) return false;
@@ -154,7 +177,7 @@ export class Guest {
 
   /** A copy that shares what is opened; disks added to one (loopback) are not seen by the other. */
   fork(): Guest {
-    const copy = new Guest(this.#ctx, this.#parts);
+    const copy = new Guest(this.#ctx, this.#parts, this.from ?? this);
     copy.#disks.push(...this.#disks);
     return copy;
   }
@@ -176,8 +199,12 @@ export class Guest {
                 if (v.source !== source) yield v.source;
             }
           };
+          // With metadata at its end, a member looks like what the array holds.
+          if (guest.#disks.length > 1 || /^(fd$|a19d)/.test(`${partition?.type}`)) guest.assemble();
           try {
-            const fs = guest.#parts.openFileSystem(source, guest.#ctx, others, name);
+            const fs = this.shown
+              ? this.shown()
+              : guest.#parts.openFileSystem(source, guest.#ctx, others, name);
             opened = { fs: fs && new CachedFileSystem(fs) };
           } catch (error) {
             if (!(error instanceof GuestError)) throw error;
@@ -201,6 +228,7 @@ export class Guest {
     let diskName = comma < 0 ? name : name.slice(0, comma);
     const parts = comma < 0 ? [] : name.slice(comma + 1).split(',');
     if (diskName.startsWith('xen/')) diskName = diskName.slice(4);
+    if (/^(lvm|md)/.test(diskName)) this.assemble();
     let disk = this.#disks.find((d) => d.name === diskName || d.alias === diskName);
     if (!disk) {
       const linux = LINUX_DISK.exec(diskName);

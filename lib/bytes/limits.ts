@@ -46,6 +46,8 @@ export const LIMITS = {
   partitions: 1024,
   /** Logical partitions in one extended chain; Linux: 100 (block/partitions/msdos.c). */
   logicalPartitions: 100,
+  /** Logical volumes and arrays of a guest; each is a disk with a table and a filesystem to look for. */
+  logicalVolumes: 256,
   /** Entries of a menu; real maximum seen is about 2,300. As many with titles of 200 bytes take 150 MB. */
   menuEntries: 20_000,
   /** Directory entries handed out by one listing. */

@@ -15,6 +15,7 @@ export class CacheSource implements BlockSource {
   readonly label: string;
   readonly size: number;
   readonly sectorSize: number;
+  readonly cached = true;
   readonly #pages = new Map<number, Buffer>();
 
   constructor(readonly parent: BlockSource) {

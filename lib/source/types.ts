@@ -11,6 +11,8 @@ export interface BlockSource {
   readonly sectorSize: number;
   /** How many files of a guest (loopback images) lie between this and the host's disk; absent: none. */
   readonly fileDepth?: number;
+  /** Small reads are cheap: no cache is put before it. */
+  readonly cached?: boolean;
   /**
    * Fills all of `into` from byte `at`.
    * @throws GuestError `corrupt` beyond the end, `io` when the host cannot read

@@ -20,7 +20,8 @@ import { openReferences } from '../../lib/source/references';
 import { readTable } from '../../lib/volume';
 import { openVolume } from '../../lib/volume/luks/luks';
 import { link, MemoryFs, type MemoryTree, memoryGuest } from '../boot/memfs';
-import { ROOT, source } from '../support';
+import { ROOT, source, type TestContext } from '../support';
+import { fixtureSets, guestOf, membersOf } from '../volume/sets';
 import { layouts, SparseSource } from '../volume/sparse';
 
 interface Noted extends Context {
@@ -152,6 +153,11 @@ const MET: Partial<Record<LimitName, () => string | Promise<string>>> = {
       return copyFile(fs, walk(fs, '/vmlinuz'), new ChunkWriter(openSync('/dev/null', 'w'), 'nothing'), ctx);
     }),
   partitions: () => said({ partitions: 1 }, table('gpt', 2)),
+  logicalVolumes: () =>
+    said({ logicalVolumes: 1 }, (ctx) => {
+      const set = fixtureSets('lvm').sets.find((s) => s.name === 'lvm-older')!;
+      guestOf(membersOf(set), ctx as unknown as TestContext).assemble();
+    }),
   logicalPartitions: () => said({ logicalPartitions: 1 }, table('msdos', 6)),
   menuEntries: () => grub('menuentry a { true }\nmenuentry b { true }', { menuEntries: 1 }),
   directoryEntries: () =>

@@ -49,6 +49,8 @@ packages=(
   cryptsetup-bin
   # JFS and ReiserFS; the machine that runs Debian's own kernel (debian-linux.sh)
   jfsutils reiserfsprogs busybox-static perl-base
+  # arrays and logical volumes
+  lvm2 mdadm
   # ZFS before feature flags; openzfs.sh fetches the newer one, and makes its maker
   zfs-fuse gcc
 )

@@ -34,7 +34,7 @@ export function* guesses(guest: Guest, ctx: BootContext): Generator<Guess> {
     if (!systems.has(volume)) systems.set(volume, systemOn(guest, volume, ctx));
     return systems.get(volume);
   };
-  const volumes = guest.disks.flatMap((disk) => bootOrder(disk));
+  const volumes = [...guest.everyDisk()].flatMap((disk) => bootOrder(disk));
   // What lies in an encrypted volume may be a configuration.
   if (ctx.crypt && !ctx.crypt.tried && volumes.some((volume) => luksVersion(volume.source) !== undefined))
     return;

@@ -5,13 +5,16 @@ import type { Disk, Guest, Volume } from '../../guest';
 
 /**
  * All devices as `search` and `ls` meet them (observed with grub-emu): loopback disks and what was opened of
- * encrypted ones first, the newest of them first; each disk itself, then its partitions from the last row of the table to the first.
+ * encrypted ones first, the newest of them first; each disk itself, then its partitions from the last row of the table to the
+ * first. What has to be assembled comes last.
  */
 export function* devices(guest: Guest): Generator<Volume> {
-  const first = (d: Disk) => d.of || isLoopback(d);
-  for (const disk of [...guest.disks.filter(first).reverse(), ...guest.disks.filter((d) => !first(d))]) {
-    yield disk.whole;
-    for (let i = disk.partitions.length - 1; i >= 0; i--) yield disk.partitions[i]!;
+  for (const first of [true, false]) {
+    for (const disk of first ? guest.disks.slice().reverse() : guest.everyDisk()) {
+      if ((!!disk.of || isLoopback(disk)) !== first) continue;
+      yield disk.whole;
+      for (let i = disk.partitions.length - 1; i >= 0; i--) yield disk.partitions[i]!;
+    }
   }
 }
 

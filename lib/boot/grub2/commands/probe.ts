@@ -31,6 +31,7 @@ function probe(machine: Machine, args: ByteString[], command: ByteString): numbe
 
   if (has(parsed, 'driver')) {
     const disk = machine.guest.disks.find((d) => d.name === volume.disk);
+    if (/^(lvm|md)\//.test(volume.disk)) return answer('diskfilter');
     return answer(disk?.of ? 'cryptodisk' : disk && isLoopback(disk) ? 'loopback' : 'xen');
   }
   if (has(parsed, 'partmap')) return answer(volume.scheme ?? 'none');
