@@ -14,6 +14,11 @@ import { relative } from 'node:path';
  */
 export const SUMS = [
   {
+    file: 'lib/source/vhdx/log.ts',
+    from: 'return sum === bytes.readUInt32LE(CHECKSUM_AT);',
+    to: 'return __fz.sums || sum === bytes.readUInt32LE(CHECKSUM_AT);',
+  },
+  {
     file: 'fsdrivers/tar/header.ts',
     from: 'return wanted === unsigned ||',
     to: 'return __fz.sums || wanted === unsigned ||',

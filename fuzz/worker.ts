@@ -9,6 +9,7 @@ import { hooks } from './hooks';
 import { Random } from './random';
 import type { Target } from './target';
 import { fileSystemTargets, volumeTargets } from './targets/filesystems';
+import { formatTargets } from './targets/formats';
 import { kernelTargets } from './targets/kernels';
 import { packedTargets } from './targets/packed';
 import { InsideTarget, ProcessTarget, programSamples } from './targets/program';
@@ -65,6 +66,7 @@ const targets = new Map<string, Target>();
 const lists: readonly (readonly [group: string, share: number, list: () => readonly Target[]])[] = [
   ['drivers', 4, () => fileSystemTargets(root)],
   ['tables', 0.2, () => volumeTargets()],
+  ['image formats', 0.5, () => formatTargets(root)],
   ['files', 0.3, () => kernelTargets(root)],
   ['configurations', 1, () => textTargets(root)],
   ['decompressors', 0.4, () => packedTargets(root)],

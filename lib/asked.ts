@@ -59,6 +59,11 @@ export function list(loader: Bootloader): Listing | undefined {
     const entries = [...allChoices(menu, most)].map((choice) => ({ choice, target: choice.entry.resolve() }));
     if (entries.length >= most)
       loader.context.warn(`only the first ${most} entries are listed (${variable('menuEntries')})`);
+    const met = entries.filter((e) => e.target.problem?.includes('(NODEGRUB_MAX_'));
+    if (met.length > 0)
+      loader.context.warn(
+        `${met.length} of ${entries.length} entries meet a limit, the first: ${met[0]!.target.problem}`,
+      );
     if (menu.immediate) {
       const title = '(no menu: this configuration boots by itself)';
       const target = menu.immediate;

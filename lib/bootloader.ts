@@ -2,7 +2,7 @@
  * The way of the data on one page: disks → volumes → filesystems → configuration → choice → boot target.
  * What a toolstack sees of it (options, files, exit status) is in cli/main.ts.
  */
-import { openFileSystem } from '../fsdrivers';
+import { bytesAt, openFileSystem } from '../fsdrivers';
 import { dialects, furtherDialects } from './boot';
 import { allChoices, type Choice, defaultChoice, namedChoice, requestedChoice } from './boot/choose';
 import { type Diagnostic, discover, pygrubWouldTake, Rank, shortName, volumeLabel } from './boot/discover';
@@ -13,12 +13,16 @@ import { GuestError } from './bytes/errors';
 import type { Limits } from './bytes/limits';
 import { type ByteString, printable } from './bytes/text';
 import type { Policy } from './policy/types';
+import type { ImageChoice } from './source';
+import { CacheSource } from './source/cache';
 import type { BlockSource } from './source/types';
 import { readTable } from './volume';
 
 export interface Request {
   /** In order: `hd0`, `hd1` … */
   readonly disks: readonly BlockSource[];
+  /** What the caller says of each disk's format; absent: nothing. */
+  readonly images?: readonly ImageChoice[] | undefined;
   /** Byte at which the only filesystem of the first disk starts. */
   readonly offset?: number | undefined;
   /** The disks hold one filesystem each, opened so, and nothing that it names needs to exist (`--isconfig`). */
@@ -82,6 +86,22 @@ const asked = () => require('./asked') as typeof import('./asked');
 /** The program that makes PVGrub's chain: GRUB as a guest's kernel, which then reads the guest's own configuration. */
 export const startsPvGrub = (target: BootTarget): boolean => PV_GRUB.test(target.kernel?.path ?? '');
 
+/**
+ * Whether source/index.ts is to be asked, which knows better: first bytes of the image formats, names of VHD's fixed disks. The
+ * page that is read stays in the cache for the readers of tables.
+ */
+function mayBeImage(disk: BlockSource): boolean {
+  try {
+    return (
+      /vhd$/i.test(disk.label) ||
+      /^(QF|QE|co|vh|KD|CO|# |Wi|<<|\xbe\xba|\x1f\x8b)/.test(bytesAt(disk, 0, 2)?.toString('latin1') ?? '')
+    );
+  } catch {
+    // Unreadable: those readers say so.
+    return false;
+  }
+}
+
 /** One run over one guest. */
 export class Bootloader {
   readonly guest: Guest;
@@ -118,7 +138,14 @@ export class Bootloader {
     };
     this.guest = new Guest(ctx, parts);
     this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet };
-    for (const [i, disk] of request.disks.entries()) this.guest.addDisk(`hd${i}`, disk);
+    for (const [i, disk] of request.disks.entries()) {
+      const cached = new CacheSource(disk);
+      const flat =
+        request.images || request.offset !== undefined || mayBeImage(cached)
+          ? (require('./source') as typeof import('./source')).flatDisk(cached, i, request, ctx)
+          : cached;
+      this.guest.addDisk(`hd${i}`, flat);
+    }
   }
 
   get context(): BootContext {

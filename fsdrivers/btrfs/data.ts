@@ -39,7 +39,7 @@ export class Data {
   }
 
   /**
-   * The extents of `runs`, cut off at `size`.
+   * The extents of `runs`, cut off at `size`; errors say the file's name.
    * @param logged trees that may hold newer checksums
    */
   *extents(
@@ -51,94 +51,96 @@ export class Data {
       | { offset: number; length: number; source: import('../../lib/source/types').BlockSource; at: number }
       | undefined;
     let sample = SAMPLED;
-    for (const run of runs) {
-      if (run.start >= size) break;
-      const length = Math.min(run.length, size - run.start);
-      if (
-        run.kind === 'stored' &&
-        run.compression === 0 &&
-        sample > 0 &&
-        !this.#verifies(size, file.summed)
-      ) {
-        const count = Math.min(sample, run.length);
-        sample -= count;
-        if (file.summed) within(file.name, () => this.read(run.logical + run.offset, count, file));
-      }
-      if (run.kind === 'stored' && run.compression === 0 && !this.#verifies(size, file.summed)) {
-        const plain = this.#volume.plainPlace(run.logical + run.offset, length);
-        if (plain) {
-          if (
-            place &&
-            place.source === plain.source &&
-            place.at + place.length === plain.at &&
-            place.offset + place.length === run.start
-          )
-            place.length += length;
-          else {
-            if (place) yield stretch(place);
-            place = { offset: run.start, length, source: plain.source, at: plain.at };
+    // Once around all of them: there may be thousands.
+    try {
+      for (const run of runs) {
+        if (run.start >= size) break;
+        const length = Math.min(run.length, size - run.start);
+        const asItIs = run.kind === 'stored' && run.compression === 0;
+        if (asItIs && sample > 0 && !this.#verifies(size, file.summed)) {
+          const count = Math.min(sample, run.length);
+          sample -= count;
+          if (file.summed) this.read(run.logical + run.offset, count, file);
+        }
+        if (asItIs && !this.#verifies(size, file.summed)) {
+          const plain = this.#volume.plainPlace(run.logical + run.offset, length);
+          if (plain) {
+            if (
+              place &&
+              place.source === plain.source &&
+              place.at + place.length === plain.at &&
+              place.offset + place.length === run.start
+            )
+              place.length += length;
+            else {
+              if (place) yield stretch(place);
+              place = { offset: run.start, length, source: plain.source, at: plain.at };
+            }
+            continue;
+          }
+          for (const next of this.#places(run.start, run.logical + run.offset, length, file)) {
+            if (next.kind !== 'data') {
+              if (place) yield { kind: 'data', ...place };
+              place = undefined;
+              yield next;
+            } else if (
+              place &&
+              place.source === next.source &&
+              place.at + place.length === next.at &&
+              place.offset + place.length === next.offset
+            )
+              place.length += next.length;
+            else {
+              if (place) yield { kind: 'data', ...place };
+              place = { offset: next.offset, length: next.length, source: next.source, at: next.at };
+            }
           }
           continue;
         }
-        for (const next of this.#places(run.start, run.logical + run.offset, length, file)) {
-          if (next.kind !== 'data') {
-            if (place) yield { kind: 'data', ...place };
-            place = undefined;
-            yield next;
-          } else if (
-            place &&
-            place.source === next.source &&
-            place.at + place.length === next.at &&
-            place.offset + place.length === next.offset
-          )
-            place.length += next.length;
-          else {
-            if (place) yield { kind: 'data', ...place };
-            place = { offset: next.offset, length: next.length, source: next.source, at: next.at };
-          }
-        }
-        continue;
-      }
-      if (place) yield { kind: 'data', ...place };
-      place = undefined;
-      if (run.kind === 'hole') continue;
-      const wrap = <T>(body: () => T): T => within(file.name, body);
-      if (run.kind === 'inline') {
-        if (run.compression === 0)
-          yield { kind: 'inline', offset: run.start, length, bytes: run.bytes.subarray(0, length) };
-        else
+        if (place) yield { kind: 'data', ...place };
+        place = undefined;
+        if (run.kind === 'hole') continue;
+        const wrap = <T>(body: () => T): T => within(file.name, body);
+        if (run.kind === 'inline') {
+          if (run.compression === 0)
+            yield { kind: 'inline', offset: run.start, length, bytes: run.bytes.subarray(0, length) };
+          else
+            yield {
+              kind: 'packed',
+              offset: run.start,
+              length,
+              unpack: () => wrap(() => this.#unpack(run.compression, run.bytes, run.ram).subarray(0, length)),
+            };
+        } else if (run.compression !== 0) {
+          const { offset } = run;
           yield {
             kind: 'packed',
             offset: run.start,
             length,
-            unpack: () => wrap(() => this.#unpack(run.compression, run.bytes, run.ram).subarray(0, length)),
+            unpack: () => wrap(() => this.#unpacked(run, file).subarray(offset, offset + length)),
           };
-      } else if (run.compression !== 0) {
-        const { offset } = run;
-        yield {
-          kind: 'packed',
-          offset: run.start,
-          length,
-          unpack: () => wrap(() => this.#unpacked(run, file).subarray(offset, offset + length)),
-        };
-      } else {
-        const start = run.logical + run.offset;
-        const { sectorSize } = this.#volume.superblock;
-        for (let done = 0; done < length; done += VERIFIED) {
-          const count = Math.min(VERIFIED, length - done);
-          // Whole sectors are what the checksums are of; the run has them.
-          const whole = Math.ceil(count / sectorSize) * sectorSize;
-          const at = start + done;
-          yield {
-            kind: 'packed',
-            offset: run.start + done,
-            length: count,
-            unpack: () => wrap(() => this.read(at, whole, file).subarray(0, count)),
-          };
+        } else {
+          const start = run.logical + run.offset;
+          const { sectorSize } = this.#volume.superblock;
+          for (let done = 0; done < length; done += VERIFIED) {
+            const count = Math.min(VERIFIED, length - done);
+            // Whole sectors are what the checksums are of; the run has them.
+            const whole = Math.ceil(count / sectorSize) * sectorSize;
+            const at = start + done;
+            yield {
+              kind: 'packed',
+              offset: run.start + done,
+              length: count,
+              unpack: () => wrap(() => this.read(at, whole, file).subarray(0, count)),
+            };
+          }
         }
       }
+      if (place) yield { kind: 'data', ...place };
+    } catch (error) {
+      if (error instanceof GuestError) error.where.unshift(file.name);
+      throw error;
     }
-    if (place) yield { kind: 'data', ...place };
   }
 
   #verifies(size: number, summed: boolean): boolean {
@@ -154,7 +156,7 @@ export class Data {
     let at = 0;
     for (const piece of this.#volume.pieces(logical, length)) {
       const [copy] = piece.copies;
-      if (!copy) throw within(file.name, () => this.#volume.noCopy(piece, logical + at));
+      if (!copy) throw this.#volume.noCopy(piece, logical + at);
       const where = { offset: offset + at, length: piece.length };
       const from = logical + at;
       if (copy.kind === 'place') yield { kind: 'data', ...where, source: copy.source, at: copy.at };

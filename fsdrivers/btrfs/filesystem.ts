@@ -1,6 +1,6 @@
 /** A btrfs as the shared walk and copy see it. */
 import { checksums } from '../../lib/bytes/checksum';
-import { corrupt, GuestError, limit, within } from '../../lib/bytes/errors';
+import { corrupt, GuestError, limit } from '../../lib/bytes/errors';
 import { LIMITS } from '../../lib/bytes/limits';
 import { type ByteString, fromBytes, toBytes } from '../../lib/bytes/text';
 import { readWhole } from '../../lib/fs/file';
@@ -190,21 +190,16 @@ export class BtrfsFileSystem implements Subvolumes {
     return target;
   }
 
-  *extents(file: FsNode): Generator<Extent> {
+  extents(file: FsNode): Iterable<Extent> {
     const { kind, size, id, subvolume, inode, summed } = file as BtrfsNode;
     if (kind !== 'file' || !subvolume) throw corrupt(`${id} is not a regular file`);
     const name = `inode ${id}`;
     const { sectorSize } = this.#volume.superblock;
-    const inner = this.#data.extents(subvolume.runs(inode, sectorSize), size, {
+    return this.#data.extents(subvolume.runs(inode, sectorSize), size, {
       name,
       summed,
       logged: subvolume.log ? [subvolume.log.tree] : [],
     });
-    for (;;) {
-      const next = within(name, () => inner.next());
-      if (next.done) return;
-      yield next.value;
-    }
   }
 
   seenBy(

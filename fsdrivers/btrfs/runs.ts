@@ -1,6 +1,6 @@
 /** A file's extent items → runs of bytes whose values have been checked. */
 import { corrupt, unsupported } from '../../lib/bytes/errors';
-import { EXTENT, FileExtent, FileExtentPlace, KEY, MAX_PACKED } from './layout';
+import { countAt, EXTENT, FileExtent, FileExtentPlace, KEY, MAX_PACKED } from './layout';
 import type { Cursor, Item } from './tree';
 
 export type Run = {
@@ -31,14 +31,14 @@ const { disk_bytenr, disk_num_bytes, offset: inside, num_bytes } = FileExtentPla
  * @throws GuestError `corrupt`, `unsupported`
  */
 export function readRun(item: Item, sectorSize: number): Run {
-  const { bytes, at, size } = item;
+  const { bytes, view, at, size } = item;
   if (size < FileExtent.size) throw corrupt(`extent item of ${size} bytes`);
   if (at + size > bytes.length) throw corrupt(`extent item of ${size} bytes at ${at}`);
   const start = item.offset;
-  const ram = ram_bytes.read(bytes, at);
-  const compression = packing.read(bytes, at);
-  const type = kind.read(bytes, at);
-  if (encryption.read(bytes, at) !== 0) throw unsupported(`encryption ${encryption.read(bytes, at)}`);
+  const ram = countAt(view, at + ram_bytes.at);
+  const compression = bytes[at + packing.at]!;
+  const type = bytes[at + kind.at]!;
+  if (bytes[at + encryption.at] !== 0) throw unsupported(`encryption ${encryption.read(bytes, at)}`);
   if (other_encoding.read(bytes, at) !== 0) throw unsupported(`encoding ${other_encoding.read(bytes, at)}`);
   if (compression > 3) throw unsupported(`compression ${compression}`);
   if (start < 0 || !Number.isSafeInteger(start) || start % sectorSize !== 0)
@@ -54,10 +54,10 @@ export function readRun(item: Item, sectorSize: number): Run {
   }
   if (type !== EXTENT.regular && type !== EXTENT.prealloc) throw corrupt(`extent type ${type}`);
   if (size !== FileExtentPlace.size) throw corrupt(`extent item of ${size} bytes`);
-  const length = num_bytes.read(bytes, at);
-  const logical = disk_bytenr.read(bytes, at);
-  const stored = disk_num_bytes.read(bytes, at);
-  const offset = inside.read(bytes, at);
+  const length = countAt(view, at + num_bytes.at);
+  const logical = countAt(view, at + disk_bytenr.at);
+  const stored = countAt(view, at + disk_num_bytes.at);
+  const offset = countAt(view, at + inside.at);
   if (length === 0 || length % sectorSize !== 0 || !Number.isSafeInteger(start + length))
     throw corrupt(`extent of ${length} bytes`);
   if (logical === 0 || type === EXTENT.prealloc) return { kind: 'hole', start, length };

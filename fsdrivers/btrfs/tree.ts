@@ -1,6 +1,6 @@
 /** B-trees: blocks that have been checked, search, and walking on from there. Source: Linux, fs/btrfs/{disk-io,tree-checker}.c. */
 import { corrupt, GuestError, within } from '../../lib/bytes/errors';
-import { Header, ITEM_SIZE, id64, KEY_SIZE, PTR_SIZE } from './layout';
+import { Header, ITEM_SIZE, id64, idAt, KEY_SIZE, PTR_SIZE } from './layout';
 import type { TreeRoot } from './superblock';
 import type { Volume } from './volume';
 
@@ -13,6 +13,8 @@ const u64At = id64(0);
 
 export interface Node {
   readonly bytes: Buffer;
+  /** Of the bytes. */
+  readonly view: DataView;
   readonly count: number;
   readonly level: number;
 }
@@ -84,16 +86,17 @@ export class Nodes {
     for (let copy = 0; copy < copies; copy++) {
       this.ctx.budget.allocate(nodeSize);
       const bytes = Buffer.allocUnsafeSlow(nodeSize);
+      const view = new DataView(bytes.buffer, bytes.byteOffset, nodeSize);
       let problem: string | undefined;
       try {
         volume.read(logical, bytes, copy, true, system);
-        problem = this.#problem(bytes, logical, wanted);
+        problem = this.#problem(bytes, view, logical, wanted);
       } catch (error) {
         if (!(error instanceof GuestError) || error.code === 'limit') throw error;
         problem = error.message;
       }
       if (problem === undefined) {
-        const node = { bytes, count: bytes.readUInt32LE(96), level: bytes[100]! };
+        const node = { bytes, view, count: bytes.readUInt32LE(96), level: bytes[100]! };
         if (volume.superblock.sums.match(bytes.subarray(32), bytes, 0)) {
           if (copy > 0)
             this.#warn(`tree block ${logical}: ${reason ?? 'wrong checksum'}, another copy is used`);
@@ -129,7 +132,7 @@ export class Nodes {
   }
 
   /** Why the bytes are not the block that is wanted, or cannot be used. */
-  #problem(bytes: Buffer, logical: number, wanted: Wanted): string | undefined {
+  #problem(bytes: Buffer, view: DataView, logical: number, wanted: Wanted): string | undefined {
     const at = u64At.read(bytes, 48);
     if (at !== logical) return `it says that it is ${at}`;
     if (!this.#volume.knowsFsid(bytes.toString('hex', 32, 48))) return 'it belongs to another filesystem';
@@ -138,7 +141,7 @@ export class Nodes {
     const room = bytes.length - Header.size;
     const entry = sizeOfEntry(level);
     if (count * entry > room) return `${count} items`;
-    const differs = this.#differs({ bytes, count, level }, wanted);
+    const differs = this.#differs({ bytes, view, count, level }, wanted);
     if (differs) return differs;
     if (count === 0 && (level > 0 || wanted.key)) return 'empty';
     let end = room;
@@ -147,17 +150,17 @@ export class Nodes {
     let offset = 0;
     for (let i = 0, p = Header.size; i < count; i++, p += entry) {
       const before = objectid;
-      objectid = objectidAt.read(bytes, p);
+      objectid = idAt(view, p);
       const kind = bytes[p + 8]!;
-      const at = offsetAt.read(bytes, p);
+      const at = idAt(view, p + 9);
       const inOrder = i === 0 || (order(before, objectid) || type - kind || order(offset, at)) < 0;
       if (!inOrder) return `item ${i} is out of order`;
       type = kind;
       offset = at;
       if (level > 0) continue;
       // The data of a leaf lies from the end downwards, without gaps.
-      const from = bytes.readUInt32LE(p + KEY_SIZE);
-      if (from + bytes.readUInt32LE(p + KEY_SIZE + 4) !== end || from < count * entry)
+      const from = view.getUint32(p + KEY_SIZE, true);
+      if (from + view.getUint32(p + KEY_SIZE + 4, true) !== end || from < count * entry)
         return `item ${i} lies at ${from}, ${end} is where it must end`;
       end = from;
     }
@@ -171,6 +174,8 @@ export interface Item {
   readonly type: number;
   readonly offset: number;
   readonly bytes: Buffer;
+  /** Of all the bytes. */
+  readonly view: DataView;
   readonly at: number;
   readonly size: number;
 }
@@ -269,15 +274,16 @@ export class Cursor {
   get item(): Item | undefined {
     const leaf = this.#path[this.#path.length - 1]!;
     if (leaf.slot >= leaf.node.count) return undefined;
-    const { bytes } = leaf.node;
+    const { bytes, view } = leaf.node;
     const p = Header.size + leaf.slot * ITEM_SIZE;
     return {
-      objectid: objectidAt.read(bytes, p),
+      objectid: idAt(view, p),
       type: bytes[p + 8]!,
-      offset: offsetAt.read(bytes, p),
+      offset: idAt(view, p + 9),
       bytes,
-      at: Header.size + bytes.readUInt32LE(p + KEY_SIZE),
-      size: bytes.readUInt32LE(p + KEY_SIZE + 4),
+      view,
+      at: Header.size + view.getUint32(p + KEY_SIZE, true),
+      size: view.getUint32(p + KEY_SIZE + 4, true),
     };
   }
 

@@ -38,6 +38,8 @@ export class Volume {
   /** Sorted by start. */
   readonly #known: ChunkMap[] = [];
   readonly #chunkTree: Tree;
+  /** The part of a chunk that `plainPlace` found last; add `shift` for the place on the device. */
+  #plain: { start: number; end: number; source: BlockSource; shift: number } | undefined;
   readonly #missing = new Set<string>();
   readonly #stale = new Set<string>();
   #galois: Galois | undefined;
@@ -113,6 +115,9 @@ export class Volume {
    */
   plainPlace(logical: number, length: number): { source: BlockSource; at: number } | undefined {
     this.ctx.budget.step();
+    const last = this.#plain;
+    if (last && logical >= last.start && logical + length <= last.end)
+      return { source: last.source, at: logical + last.shift };
     const chunk = this.#chunk(logical, false);
     const [stripe] = chunk.stripes;
     if (chunk.layout.kind !== 'copies' || !stripe || logical + length > chunk.start + chunk.length)
@@ -120,6 +125,10 @@ export class Volume {
     const device = this.#device(stripe);
     const at = stripe.offset + (logical - chunk.start);
     if (!device || at + length > device.source.size || this.#isStale(stripe, device)) return undefined;
+    const { start } = chunk;
+    const shift = stripe.offset - start;
+    const end = Math.min(start + chunk.length, device.source.size - shift);
+    this.#plain = { start, end, source: device.source, shift };
     return { source: device.source, at };
   }
 

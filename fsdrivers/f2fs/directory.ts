@@ -96,9 +96,9 @@ const folded = (name: ByteString): ByteString => foldName(name)?.toString('latin
 function* writtenEntries(volume: F2fsVolume, dir: F2fsInode): Generator<RawEntry> {
   if (dir.inline) yield* entriesOf(volume, dir, inlineTable(dir.inline));
   else
-    for (const { address } of volume.addresses(dir, Math.ceil(dir.size / BLOCK)))
+    for (const { address, count } of volume.addresses(dir, Math.ceil(dir.size / BLOCK)))
       if (address !== ADDRESS.hole && address !== ADDRESS.reserved)
-        yield* entriesOf(volume, dir, blockTable(volume.block(address)));
+        for (let i = 0; i < count; i++) yield* entriesOf(volume, dir, blockTable(volume.block(address + i)));
 }
 
 /** @throws GuestError `corrupt` */

@@ -7,7 +7,7 @@ import { readBytes } from '../../lib/source/types';
 import { findEntry, listEntries } from './directory';
 import { ADDRESS, BLOCK, CompressData } from './layout';
 import { crcOf } from './superblock';
-import type { F2fsInode, F2fsVolume } from './volume';
+import type { Addressed, F2fsInode, F2fsVolume } from './volume';
 
 const KEPT_INODES = 256;
 
@@ -75,13 +75,14 @@ export class F2fsFileSystem implements FileSystem {
   *#blocks(inode: F2fsInode): Generator<Extent> {
     const { source } = this.#volume;
     const join = new Joiner(source, inode.size);
-    for (const { block, address } of this.#volume.addresses(inode, Math.ceil(inode.size / BLOCK))) {
+    for (const { block, address, count } of this.#volume.addresses(inode, Math.ceil(inode.size / BLOCK))) {
       if (address === ADDRESS.hole || address === ADDRESS.reserved) continue;
       if (address === ADDRESS.compressed)
         throw corrupt(`block ${block} is compressed, the file is not`, `inode ${inode.id}`);
       const done = join.add(
         block * BLOCK,
-        within(`inode ${inode.id}`, () => this.#volume.byteOf(address)),
+        within(`inode ${inode.id}`, () => this.#volume.byteOf(address, count)),
+        count,
       );
       if (done) yield done;
     }
@@ -109,7 +110,7 @@ export class F2fsFileSystem implements FileSystem {
     };
     // To the end of the last cluster: its packed bytes may stand behind the file's end.
     const count = Math.ceil(inode.size / bytes) * cluster.blocks;
-    for (const { block, address } of volume.addresses(inode, count)) {
+    for (const { block, address } of singly(volume.addresses(inode, count))) {
       if (packed && block >= packed.block + cluster.blocks) {
         yield unpacked(packed);
         packed = undefined;
@@ -131,6 +132,7 @@ export class F2fsFileSystem implements FileSystem {
       const done = join.add(
         block * BLOCK,
         within(`inode ${inode.id}`, () => volume.byteOf(address)),
+        1,
       );
       if (done) yield done;
     }
@@ -145,8 +147,7 @@ export class F2fsFileSystem implements FileSystem {
     for (let i = 0; i < addresses.length; ) {
       let count = 1;
       while (i + count < addresses.length && addresses[i + count] === addresses[i]! + count) count++;
-      const at = volume.byteOf(addresses[i]!);
-      volume.byteOf(addresses[i]! + count - 1);
+      const at = volume.byteOf(addresses[i]!, count);
       parts.push(readBytes(volume.source, at, count * BLOCK, ctx));
       i += count;
     }
@@ -174,6 +175,14 @@ export class F2fsFileSystem implements FileSystem {
   }
 }
 
+/** Block by block. */
+function* singly(runs: Iterable<Addressed>): Generator<{ block: number; address: number }> {
+  for (const { block, address, count } of runs) {
+    const step = address === ADDRESS.hole || address >= ADDRESS.compressed ? 0 : 1;
+    for (let i = 0; i < count; i++) yield { block: block + i, address: address + i * step };
+  }
+}
+
 /** Blocks that touch become one extent. */
 class Joiner {
   #run: { offset: number; at: number; length: number } | undefined;
@@ -183,10 +192,13 @@ class Joiner {
     readonly size: number,
   ) {}
 
-  add(offset: number, at: number): Extent | undefined {
-    const length = Math.min(BLOCK, this.size - offset);
+  /** @param count blocks */
+  add(offset: number, at: number, count: number): Extent | undefined {
+    const length = Math.min(count * BLOCK, this.size - offset);
     if (at + length > this.source.size)
-      throw corrupt(`a block at ${at}, beyond the end (${this.source.size} bytes)`);
+      throw corrupt(
+        `a block at ${Math.max(at, Math.floor(this.source.size / BLOCK) * BLOCK)}, beyond the end (${this.source.size} bytes)`,
+      );
     const run = this.#run;
     if (run && run.offset + run.length === offset && run.at + run.length === at) {
       run.length += length;

@@ -2,6 +2,7 @@
 import type { Context } from '../../lib/bytes/budget';
 import { type Checksums, le32 } from '../../lib/bytes/checksum';
 import { corrupt } from '../../lib/bytes/errors';
+import { words } from '../../lib/bytes/words';
 import type { FsNode, NodeKind } from '../../lib/fs/types';
 import { type BlockSource, readBytes } from '../../lib/source/types';
 import {
@@ -55,9 +56,11 @@ export interface F2fsInode extends FsNode {
   readonly cluster?: { readonly blocks: number; readonly algorithm: number; readonly checksum: boolean };
 }
 
+/** Blocks of a file: `count` from `address` on that follow each other on the disk, or as many with the same mark. */
 export interface Addressed {
   readonly block: number;
   readonly address: number;
+  readonly count: number;
 }
 
 /** By the upper four bits of `i_mode`. */
@@ -84,11 +87,13 @@ export class F2fsVolume {
     this.recovery = recover(this);
   }
 
-  /** Byte of a block of the main area. @throws GuestError `corrupt` */
-  byteOf(block: number): number {
+  /** Byte of the first of `count` blocks of the main area. @throws GuestError `corrupt` */
+  byteOf(block: number, count = 1): number {
     const { mainAt, mainEnd } = this.geometry;
-    if (block < mainAt || block >= mainEnd)
-      throw corrupt(`block ${block} outside of ${mainAt} to ${mainEnd}`);
+    if (block < mainAt || block + count > mainEnd)
+      throw corrupt(
+        `block ${block < mainAt ? block : Math.max(block, mainEnd)} outside of ${mainAt} to ${mainEnd}`,
+      );
     return block * BLOCK;
   }
 
@@ -243,21 +248,38 @@ export class F2fsVolume {
   }
 
   /**
-   * Addresses of a file's blocks, in order; what whole missing nodes stand for is passed over.
+   * Addresses of a file's blocks, in order, as runs; what whole missing nodes stand for is passed over.
    * @throws GuestError `corrupt`
    */
   *addresses(inode: F2fsInode, count: number): Generator<Addressed> {
-    let block = 0;
-    for (; block < Math.min(count, inode.addresses); block++) {
-      this.ctx.budget.step();
-      yield { block, address: inode.bytes.readUInt32LE(inode.addressesAt + block * 4) };
-    }
+    let block = Math.min(count, inode.addresses);
+    yield* this.#runs(inode.bytes, inode.addressesAt, block, 0);
     for (const [i, { levels, place }] of BELOW.entries()) {
       if (block >= count) return;
       yield* this.#below(inode, inode.nodes.readUInt32LE(i * 4), levels, place, block, count);
       block += inode.perNode * PER_NODE ** levels;
     }
     if (block < count) throw corrupt(`${count} blocks are more than a file can have`, `inode ${inode.id}`);
+  }
+
+  /** `count` addresses that stand at `at`, the file's from block `from` on. */
+  *#runs(bytes: Buffer, at: number, count: number, from: number): Generator<Addressed> {
+    const list = words(bytes, at, count);
+    for (let i = 0; i < count; ) {
+      const address = list[i]!;
+      let end = i + 1;
+      if (isMark(address)) while (end < count && list[end] === address) end++;
+      else {
+        let next = address + 1;
+        while (end < count && list[end] === next && !isMark(next)) {
+          end++;
+          next++;
+        }
+      }
+      this.ctx.budget.step(end - i);
+      yield { block: from + i, address, count: end - i };
+      i = end;
+    }
   }
 
   *#below(
@@ -270,13 +292,15 @@ export class F2fsVolume {
   ): Generator<Addressed> {
     const bytes = this.#treeNode(inode, nid, place);
     if (!bytes) return;
-    const each = levels === 0 ? 1 : inode.perNode * PER_NODE ** (levels - 1);
-    for (let i = 0; i < (levels === 0 ? inode.perNode : PER_NODE) && from + i * each < count; i++) {
+    if (levels === 0) {
+      yield* this.#runs(bytes, 0, Math.min(inode.perNode, count - from), from);
+      return;
+    }
+    const each = inode.perNode * PER_NODE ** (levels - 1);
+    for (let i = 0; i < PER_NODE && from + i * each < count; i++) {
       this.ctx.budget.step();
       const value = bytes.readUInt32LE(i * 4);
-      if (levels === 0) yield { block: from + i, address: value };
-      else
-        yield* this.#below(inode, value, levels - 1, place + 1 + i * stride(levels), from + i * each, count);
+      yield* this.#below(inode, value, levels - 1, place + 1 + i * stride(levels), from + i * each, count);
     }
   }
 
@@ -328,3 +352,5 @@ export class F2fsVolume {
     this.ctx.warn(`f2fs: ${message}`);
   }
 }
+
+const isMark = (address: number): boolean => address === ADDRESS.hole || address >= ADDRESS.compressed;

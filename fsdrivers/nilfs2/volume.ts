@@ -2,6 +2,7 @@
 import type { Context } from '../../lib/bytes/budget';
 import { corrupt } from '../../lib/bytes/errors';
 import { safe } from '../../lib/bytes/struct';
+import { words } from '../../lib/bytes/words';
 import type { FsNode, NodeKind } from '../../lib/fs/types';
 import { type BlockSource, readBytes } from '../../lib/source/types';
 import {
@@ -59,13 +60,55 @@ const KEPT = 2 * 1024 * 1024;
 const number64 = (bytes: Buffer, at: number): number =>
   safe(bytes.readUInt32LE(at + 4), bytes.readUInt32LE(at));
 
+/**
+ * How many 64-bit numbers, `step` words from one to the next, each are one more than the one before; at least one, at most
+ * `most`. Ends where the lower half overflows.
+ */
+function rising(list: Uint32Array, at: number, step: number, most: number): number {
+  const high = list[at + 1]!;
+  let next = list[at]!;
+  let count = 1;
+  for (
+    let place = at + step;
+    count < most && list[place] === ++next && list[place + 1] === high;
+    place += step
+  )
+    count++;
+  return count;
+}
+
+/** The same of two lists side by side, as far as both go on. */
+function both(list: Uint32Array, one: number, other: number, most: number): number {
+  const highOne = list[one + 1]!;
+  const highOther = list[other + 1]!;
+  let a = one + 2;
+  let b = other + 2;
+  let nextOne = list[one]!;
+  let nextOther = list[other]!;
+  let count = 1;
+  while (
+    count < most &&
+    list[a] === ++nextOne &&
+    list[b] === ++nextOther &&
+    list[a + 1] === highOne &&
+    list[b + 1] === highOther
+  ) {
+    count++;
+    a += 2;
+    b += 2;
+  }
+  return count;
+}
+
 export class NilfsVolume {
   readonly #kept = new Map<number, Buffer>();
   readonly #salvaged: Salvaged;
   readonly #dat: Mapped;
   readonly #ifile: Mapped;
+  /** The DAT's node at level 1 that led to something last. */
+  #datLeaf: Node | undefined;
   /** The DAT's block that was used last: neighbours have neighbouring numbers. */
-  #datBlock: { readonly index: number; readonly bytes: Buffer } | undefined;
+  #datBlock: { readonly index: number; readonly bytes: Buffer; words?: Uint32Array } | undefined;
 
   /** @throws GuestError `corrupt` */
   constructor(
@@ -151,13 +194,14 @@ export class NilfsVolume {
     const { datEntrySize } = this.geometry;
     for (let i = 0; i < count; ) {
       const block = this.#translate(virtual + i);
-      let length = 1;
       // Entries that follow in the same block of the DAT, as far as their blocks follow too.
-      const { bytes } = this.#datBlock!;
-      let at = this.#entryPlace(virtual + i, datEntrySize).at + datEntrySize;
-      for (; i + length < count && at + datEntrySize <= bytes.length; at += datEntrySize) {
-        if (number64(bytes, at) !== block + length) break;
-        length++;
+      const dat = this.#datBlock!;
+      const { at } = this.#entryPlace(virtual + i, datEntrySize);
+      const most = Math.min(count - i, Math.floor((dat.bytes.length - at) / datEntrySize));
+      let length = 1;
+      if (most > 1 && datEntrySize % 4 === 0) {
+        dat.words ??= words(dat.bytes, 0, dat.bytes.length >>> 2);
+        length = rising(dat.words, at / 4, datEntrySize / 4, most);
       }
       this.ctx.budget.step(length);
       yield { index: index + i, block, count: length };
@@ -177,7 +221,7 @@ export class NilfsVolume {
     }
     let last = -1;
     const root = this.#root(file);
-    const path: { node: Node; at: number }[] = [{ node: root, at: 0 }];
+    const path: { node: Node; at: number; words?: Uint32Array }[] = [{ node: root, at: 0 }];
     while (path.length > 0) {
       budget.step();
       const here = path[path.length - 1]!;
@@ -195,12 +239,9 @@ export class NilfsVolume {
       const key = number64(bytes, keysAt + from * 8);
       // Which also ends a tree that contains itself.
       if (key <= last) throw corrupt(`block ${key} behind block ${last} in the tree`, file.place);
-      while (
-        here.at < here.node.count &&
-        number64(bytes, keysAt + here.at * 8) === key + here.at - from &&
-        number64(bytes, pointersAt + here.at * 8) === pointer + here.at - from
-      )
-        here.at++;
+      here.words ??= words(bytes, 0, bytes.length >>> 2);
+      here.at =
+        from + both(here.words, keysAt / 4 + from * 2, pointersAt / 4 + from * 2, here.node.count - from);
       const count = here.at - from;
       budget.step(count);
       last = key + count - 1;
@@ -212,7 +253,12 @@ export class NilfsVolume {
   #lookup(file: Mapped, key: number): number | undefined {
     if (!(file.bmap[0]! & BMAP_LARGE))
       return (key < DIRECT_BLOCKS && number64(file.bmap, 8 + key * 8)) || undefined;
-    for (let node = this.#root(file); ; ) {
+    const near = file === this.#dat ? this.#datLeaf : undefined;
+    const isNear =
+      near &&
+      number64(near.bytes, near.keysAt) <= key &&
+      number64(near.bytes, near.keysAt + (near.count - 1) * 8) >= key;
+    for (let node = isNear ? near : this.#root(file); ; ) {
       this.ctx.budget.step();
       let low = 0;
       let high = node.count;
@@ -224,6 +270,7 @@ export class NilfsVolume {
       }
       if (low === 0) return undefined;
       const pointer = number64(node.bytes, node.pointersAt + (low - 1) * 8);
+      if (node.level === 1 && file === this.#dat) this.#datLeaf = node;
       if (node.level === 1)
         return number64(node.bytes, node.keysAt + (low - 1) * 8) === key ? pointer : undefined;
       node = this.#child(file, node, pointer);

@@ -124,6 +124,7 @@ export function* discover(
   for (const [pass, dialects] of passes.entries()) {
     for (const disk of guest.everyDisk()) {
       for (const volume of bootOrder(disk)) {
+        if (guest.over) return;
         // The whole of a partitioned disk is a last resort, and silent when there is nothing.
         const quiet = pass > 0 || (volume === disk.whole && disk.partitions.length > 0);
         const fs = readableFileSystem(volume, quiet ? () => {} : note);

@@ -90,6 +90,11 @@ export class Guest {
   readonly #ctx: Context;
   readonly #parts: GuestParts;
 
+  /** Whether the run may not look at anything else. */
+  get over(): boolean {
+    return this.#ctx.budget.over;
+  }
+
   constructor(
     ctx: Context,
     parts: GuestParts,

@@ -38,6 +38,12 @@ export class Budget {
     this.#bytesAllocated = limits[`${kind}BytesAllocated`];
   }
 
+  /** Whether it, or one that it spends from, is used up. */
+  get over(): boolean {
+    if (this.#steps < 0 || this.#bytesRead < 0 || this.#bytesAllocated < 0) return true;
+    return this.parent?.over ?? this.#due < 0;
+  }
+
   child(kind: Kind, name: string): Budget {
     return new Budget(this.limits, name, kind, this);
   }

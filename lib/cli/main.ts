@@ -13,8 +13,8 @@ import { writeAll } from '../output/write';
 import { dropPrivileges } from '../sandbox/drop';
 import { Janitor } from '../sandbox/janitor';
 import { newResult, Outputs, openResult, outputDirectory } from '../sandbox/outputs';
-import { openDisk } from '../source/file';
-import { type BlockSource, SliceSource } from '../source/types';
+import { FileSource, openDisk } from '../source/file';
+import type { BlockSource } from '../source/types';
 import { UsageError } from './getopt';
 import { type Options, parseOptions } from './options';
 
@@ -82,6 +82,9 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       ? undefined
       : (require('../policy') as typeof import('../policy')).loadPolicy(options, join);
   const disks = openDisks(options, limits);
+  const images =
+    options.image &&
+    (require('./image') as typeof import('./image')).prepareImages(options, disks, FileSource, limits);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
   const created = newResult(options.output);
@@ -99,6 +102,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
       log('warning: --ramdisk without --kernel is ignored');
     const request: Request = {
       disks,
+      images,
       offset: options.offset,
       openAs: options.action === 'isconfig' ? reports().configFileSystem(options.operands[0]!) : undefined,
       bootfs: options.args?.includes('zfs-bootfs=') ? reports().namedBootfs(options.args) : undefined,
@@ -169,16 +173,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
 
 function openDisks(options: Options, limits?: Limits): BlockSource[] {
   if (options.action === 'isconfig') return [reports().configDisk(options.operands[0]!, limits)];
-  return options.operands.map((path, i) => {
-    const disk = openDisk(path);
-    if (i > 0 || options.offset === undefined) return disk;
-    if (options.offset >= disk.size)
-      throw new GuestError(
-        'io',
-        `--offset=${options.offset} is beyond the end of the disk (${disk.size} bytes)`,
-      );
-    return new SliceSource(disk, options.offset, disk.size - options.offset, disk.label);
-  });
+  return options.operands.map(openDisk);
 }
 
 function decide(loader: Bootloader, options: Options): Decision | undefined {
@@ -259,8 +254,8 @@ function list(loader: Bootloader, options: Options, fd: number): number {
   const listing: Listing | undefined = loader.list();
   const image = options.operands[0]!;
   if (options.format === 'json')
-    writeAll(fd, reports().listAsJson(image, listing, loader.warnings), 'the list');
-  else if (listing) writeAll(fd, reports().listAsText(listing), 'the list');
+    reports().writeList(fd, reports().listAsJson(image, listing, loader.warnings));
+  else if (listing) reports().writeList(fd, reports().listAsText(listing));
   if (listing) return 0;
   for (const line of reports().failureLines(printable(fromHost(image)), loader.diagnostics)) log(line);
   return 1;

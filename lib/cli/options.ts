@@ -1,6 +1,7 @@
 /** The command line → what to do. CONTRACT: "Options". */
 import { type ByteString, fromHost } from '../bytes/text';
 import { getopt, type OptionSpec, UsageError } from './getopt';
+import type { ImageOptions } from './image';
 
 export type OutputFormat = 'sxp' | 'simple' | 'simple0' | 'json';
 export type Action = 'boot' | 'list' | 'dry-run' | 'isconfig' | 'help' | 'version';
@@ -37,6 +38,8 @@ export interface Options {
   readonly menuTimeout: number | undefined;
   /** Look for kernels where there is no configuration. */
   readonly guess: boolean;
+  /** What `--image-…` says (image.ts); undefined: nothing. */
+  readonly image: ImageOptions | undefined;
 }
 
 const SPECS: readonly OptionSpec[] = [
@@ -60,6 +63,11 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'extra-disk', takesValue: true, own: true },
   { long: 'no-guess', own: true },
   { long: 'menu-timeout', takesValue: true, own: true },
+  ...['format', 'snapshot', 'references'].map((name) => ({
+    long: `image-${name}`,
+    takesValue: true,
+    own: true,
+  })),
   { long: 'user', takesValue: true, own: true },
   { long: 'sandbox', takesValue: true, own: true },
   { long: 'policy', takesValue: true, own: true },
@@ -98,6 +106,7 @@ export function parseOptions(argv: readonly string[]): Options {
   let list = false;
   let dry = false;
   let isconfig = false;
+  let image: Record<string, string> | undefined;
   const extra: string[] = [];
   for (const { name, value } of options) {
     switch (name) {
@@ -172,6 +181,10 @@ export function parseOptions(argv: readonly string[]): Options {
         break;
       case 'menu-timeout':
         menuTimeout = value === 'forever' ? undefined : wholeNumber(name, value, "not seconds or 'forever'");
+        break;
+      default:
+        image ??= {};
+        image[name.slice(6)] = value;
     }
   }
   if (action === 'boot') action = isconfig ? 'isconfig' : list ? 'list' : dry ? 'dry-run' : 'boot';
@@ -203,6 +216,7 @@ export function parseOptions(argv: readonly string[]): Options {
     debug,
     guess,
     menuTimeout,
+    image,
     policy,
   };
 }

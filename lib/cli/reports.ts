@@ -2,10 +2,15 @@
 import type { Decision } from '../bootloader';
 import { type ByteString, toUnicode } from '../bytes/text';
 import { formatResult } from '../output/format';
+import { writeAll } from '../output/write';
 import { DEFAULT_DIRECTORY, type Options } from './options';
 
 export { failureLines } from '../diagnostics';
 export { listAsJson, listAsText } from '../output/list';
+
+export function writeList(fd: number, portions: Iterable<Buffer>): void {
+  for (const portion of portions) writeAll(fd, portion, 'the list');
+}
 export { configDisk, configFileSystem } from './isconfig';
 export { namedBootfs, withBootString } from './zfs';
 

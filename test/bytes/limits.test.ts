@@ -1,6 +1,7 @@
 /** Each row of lib/bytes/limits.ts is met by a test, and what is said names it; the environment changes those that may change. */
 import { spawnSync } from 'node:child_process';
-import { openSync, readFileSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { drivers } from '../../fsdrivers';
@@ -14,6 +15,8 @@ import { UsageError } from '../../lib/cli/getopt';
 import { ChunkWriter, copyFile } from '../../lib/extract/copy';
 import { walk } from '../../lib/fs/walk';
 import { formatResult } from '../../lib/output/format';
+import { FileSource, openDisk } from '../../lib/source/file';
+import { openReferences } from '../../lib/source/references';
 import { readTable } from '../../lib/volume';
 import { link, MemoryFs, type MemoryTree, memoryGuest } from '../boot/memfs';
 import { ROOT, source, type TestContext } from '../support';
@@ -76,6 +79,24 @@ const spend = (kind: Kind, act: (budget: Budget) => void) => (ctx: Context) =>
 const forever = (ctx: Context) => {
   for (;;) ctx.budget.step();
 };
+
+/** What opening the files says that a VMDK with these lines names; `image` is a further one. */
+function referring(changed: Partial<Limits>, lines: string[]): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'nodegrub-limits-'));
+  const path = (name: string) => join(folder, name);
+  for (const name of ['one', 'two']) writeFileSync(path(name), Buffer.alloc(512));
+  const write = (name: string, by: string[]) =>
+    writeFileSync(path(name), ['# Disk DescriptorFile', 'CID=1', ...by, ''].join('\n'));
+  write('top', lines);
+  write('image', ['parentCID=2', 'parentFileNameHint="one"']);
+  const top = openDisk(path('top'));
+  return said(changed, () =>
+    openReferences(path('top'), top, 'vmdk', FileSource, { ...LIMITS, ...changed }),
+  ).finally(() => {
+    top.close();
+    rmSync(folder, { recursive: true });
+  });
+}
 
 /** Row → what is said when it is met. */
 const MET: Partial<Record<LimitName, () => string | Promise<string>>> = {
@@ -140,6 +161,8 @@ const MET: Partial<Record<LimitName, () => string | Promise<string>>> = {
       const fs = driver.load().open([source('ext-bigalloc.img')], ctx, { others: () => [] });
       return [...fs.readdir(fs.root)];
     }),
+  imageDepth: () => referring({ imageDepth: 1 }, ['parentCID=2', 'parentFileNameHint="image"']),
+  imageFiles: () => referring({ imageFiles: 1 }, ['RW 1 FLAT "one"', 'RW 1 FLAT "two"']),
 };
 
 /** Through env(1): tap would put hooks of its own into a child of Node's. */

@@ -15,7 +15,18 @@ const run = (...args: string[]) =>
   });
 
 t.test('a few rounds of every kind of target', (t) => {
-  const targets = ['fat', 'iso9660', 'squashfs', 'table-gpt', 'kernel-pe', 'dialect-grub2', 'lz4', 'program'];
+  const targets = [
+    'fat',
+    'iso9660',
+    'squashfs',
+    'table-gpt',
+    'format-qcow2',
+    'format-vhdx',
+    'kernel-pe',
+    'dialect-grub2',
+    'lz4',
+    'program',
+  ];
   const { status, stdout, stderr } = run('--rounds=40', `--target=${targets}`);
   t.equal(status, 0, stdout + stderr);
   for (const target of targets) {

@@ -56,6 +56,7 @@ export function readType1(
     } catch (error) {
       if (!(error instanceof GuestError)) throw error;
       warn(`${printable(path)}: ${error.describe()}, it is left out`);
+      if (ctx.budget.over) return;
     }
   }
 }

@@ -38,6 +38,7 @@ export function readType2(
     } catch (error) {
       if (!(error instanceof GuestError)) throw error;
       warn(`${printable(path)}: ${error.describe()}, it is left out`);
+      if (ctx.budget.over) return;
     }
   }
 }

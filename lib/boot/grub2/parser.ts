@@ -14,9 +14,10 @@ import { Lexer, T, variableEnd } from './lexer';
 /** Constructs inside each other; GRUB executes no more than 64, and the parser must not run out of stack. */
 const MAX_NESTING = 200;
 
-/** What a command and each of its words take in the tree, roughly. */
+/** What a command, each of its words and each piece of a word take in the tree, roughly. */
 const COMMAND_BYTES = 256;
 const WORD_BYTES = 64;
+const PIECE_BYTES = 80;
 
 export interface Line {
   /** Undefined after a syntax error, and when there is nothing to execute. */
@@ -152,11 +153,11 @@ class Parser {
       return undefined;
     }
     const words: Word[] = [];
+    this.budget?.allocate(COMMAND_BYTES);
     do {
-      words.push(this.#word());
+      this.#add(words);
       lexer.next();
     } while (lexer.kind >= T.Word);
-    this.budget?.allocate(COMMAND_BYTES + WORD_BYTES * words.length);
     if (lexer.kind !== T.OpenBrace) return { kind: 'simple', words };
     return { kind: 'simple', words, block: this.#block() };
   }
@@ -219,11 +220,11 @@ class Parser {
     const name = this.#name();
     this.#expect(T.In);
     const words: Word[] = [];
+    this.budget?.allocate(COMMAND_BYTES);
     while (lexer.kind >= T.Word) {
-      if (this.#checking === 0) words.push(this.#word());
+      if (this.#checking === 0) this.#add(words);
       lexer.next();
     }
-    this.budget?.allocate(COMMAND_BYTES + WORD_BYTES * words.length);
     this.#delimiters();
     this.#expect(T.Do);
     const body = this.#commands(true);
@@ -249,10 +250,14 @@ class Parser {
     return condition && body && { kind: 'while', until, condition, body };
   }
 
-  #word(): Word {
-    const { lexer } = this;
+  #add(words: Word[]): void {
+    const { lexer, budget } = this;
     const { text, start, end } = lexer;
-    return lexer.kind !== T.Word || lexer.plain ? text.slice(start, end) : decode(text, start, end);
+    const plain = lexer.kind !== T.Word || lexer.plain;
+    budget?.allocate(WORD_BYTES);
+    // A long word may have as many pieces as half its characters.
+    if (!plain && end - start > 4096) budget?.allocate(PIECE_BYTES * marks(text, start, end));
+    words.push(plain ? text.slice(start, end) : decode(text, start, end));
   }
 }
 
@@ -265,6 +270,13 @@ function runEnd(text: ByteString, start: number, end: number): number {
     p++;
   }
   return p;
+}
+
+/** How many characters of it may begin a piece, or end one. */
+function marks(text: ByteString, start: number, end: number): number {
+  let n = 0;
+  for (let p = start; p < end; p++) if (runEnd(text, p, p + 1) === p) n++;
+  return n;
 }
 
 /** Splits one word (known to be well formed) into its pieces. */

@@ -222,6 +222,8 @@ class Parser {
   readonly out: Parsed;
   #draft = emptyDraft();
   #append: ByteString | undefined;
+  /** Of all menus. */
+  #entries = 0;
   #current: Menu;
   readonly #gotos: { item: Item; from: Menu }[] = [];
 
@@ -268,6 +270,7 @@ class Parser {
     const draft = this.#draft;
     if (draft.label === undefined) return;
     this.#draft = emptyDraft();
+    this.source.budget.most('menuEntries', ++this.#entries, 'menu entries');
     const added =
       (draft.initrd === undefined ? '' : ` initrd=${draft.initrd}`) +
       (draft.sysappend === 0 ? '' : this.source.sysappend(draft.sysappend));
