@@ -25,8 +25,14 @@ const TOP: Record<string, [string, RegExp]> = {
   'setparams that doubles': ['function f { while true; do setparams "$@" "$@"; done; }\nf a b', /too much/],
   'an eval that doubles': ['a="true;"; while true; do a="$a$a"; eval "$a"; done', /too much/],
   'recursion that branches': ['function f { f; f; f; }\nf', /too much work/],
-  'a file that includes itself': ['source /boot/grub/grub.cfg', /configurations that include each other: 11, at most 10/],
-  'a file that opens itself': ['configfile /boot/grub/grub.cfg', /configurations that include each other: 11, at most 10/],
+  'a file that includes itself': [
+    'source /boot/grub/grub.cfg',
+    /configurations that include each other: 11, at most 10/,
+  ],
+  'a file that opens itself': [
+    'configfile /boot/grub/grub.cfg',
+    /configurations that include each other: 11, at most 10/,
+  ],
   'more entries than anyone needs': ['while true; do menuentry x { linux /k; }; done', /menu entries/],
   'braces without end': [`menuentry a ${'{ x '.repeat(50_000)}`, /nested deeper/],
   'ifs without end': ['if '.repeat(50_000), /nested deeper/],
