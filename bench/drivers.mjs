@@ -51,8 +51,18 @@ const ROWS = [
   { name: 'xfs', title: 'XFS', frag: true, names: true },
   { name: 'btrfs', title: 'btrfs', frag: true, names: true },
   { name: 'ufs2', title: 'UFS2 (makefs)', names: true },
+  { name: 'f2fs', title: 'F2FS' },
+  { name: 'exfat', title: 'exFAT' },
+  { name: 'ntfs', title: 'NTFS (ntfs-3g)' },
+  { name: 'udf', title: 'UDF (genisoimage)' },
+  // GRUB 2.06 reads no EROFS.
+  { name: 'erofs', title: 'EROFS', alone: true },
+  { name: 'romfs', title: 'romfs' },
+  { name: 'cpio', title: 'cpio, newc' },
+  { name: 'tar', title: 'tar' },
   { name: 'minix3', title: 'MINIX 3' },
   { name: 'nilfs2', title: 'NILFS2' },
+  { name: 'erofs-lz4', title: 'EROFS, LZ4', packed: true, alone: true },
   { name: 'squashfs-gzip', title: 'squashfs, gzip', packed: true, names: true },
   { name: 'squashfs-xz', title: 'squashfs, xz', packed: true },
   // GRUB reads no zstd in squashfs.

@@ -166,6 +166,24 @@ t.test('the script that an xl.cfg names', async (t) => {
   t.match(run(link), { words: ['a b', '-q', "it's"], evaluates: false }, 'none there: the one on PATH');
 });
 
+t.test('what the script forbids Node', async (t) => {
+  const flags = /^f='(.*)'$/m.exec(readFileSync(join(dist, 'nodegrub'), 'utf8'))![1]!.split(' ');
+  const tries = {
+    "new Function('return 1')()": /EvalError/,
+    "eval('1')": /EvalError/,
+    '({}).__proto__': /ERR_PROTO_ACCESS/,
+    "process.dlopen({}, '/lib/x86_64-linux-gnu/libc.so.6')": /ERR_DLOPEN_DISABLED/,
+  };
+  for (const [text, refusal] of Object.entries(tries)) {
+    const file = join(work, 'forbidden.js');
+    writeFileSync(file, text);
+    const run = (...options: string[]) =>
+      spawnSync('env', ['-i', `PATH=${process.env.PATH}`, 'node', ...options, file], { encoding: 'utf8' });
+    t.match(run(...flags).stderr, refusal, text);
+    t.notMatch(run().stderr, refusal, `${text} without the flags`);
+  }
+});
+
 t.test('the code cache', async (t) => {
   const copy = join(work, 'dist');
   cpSync(dist, copy, { recursive: true });

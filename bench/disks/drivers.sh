@@ -64,6 +64,23 @@ btrfs() { truncate -s 400M "$1"; mkfs.btrfs -q -f -m single --rootdir "$tree" "$
 squashfs-gzip() { mksquashfs "$tree" "$1" -comp gzip -noappend -quiet -no-progress >/dev/null; }
 squashfs-xz() { mksquashfs "$tree" "$1" -comp xz -noappend -quiet -no-progress >/dev/null; }
 squashfs-zstd() { mksquashfs "$tree" "$1" -comp zstd -noappend -quiet -no-progress >/dev/null; }
+erofs() { mkfs.erofs --quiet "$1" "$tree" >/dev/null; }
+erofs-lz4() { mkfs.erofs --quiet -zlz4 "$1" "$tree" >/dev/null; }
+udf() { genisoimage -quiet -udf -R -o "$1" "$tree"; }
+f2fs() { truncate -s 400M "$1"; mkfs.f2fs -q "$1" >/dev/null; sload.f2fs -f "$tree" "$1" >/dev/null; }
+romfs() { genromfs -f "$1" -d "$tree"; }
+cpio() { (cd "$tree" && find . | LC_ALL=C sort | command cpio --quiet -o -H newc) >"$1"; }
+tar() { command tar -C "$tree" --sort=name -cf "$1" boot; }
+through_fuse() { # IMAGE MOUNT-COMMAND…
+  mkdir "$1.mnt"; "${@:2}" "$1" "$1.mnt" >/dev/null; cp -r "$tree/." "$1.mnt/"; umount "$1.mnt"; rmdir "$1.mnt"
+}
+exfat() {
+  truncate -s 400M "$1"; mkfs.exfat "$1" >/dev/null
+  local device; device=$(losetup -f --show "$1")
+  mkdir "$1.mnt"; mount.exfat-fuse "$device" "$1.mnt" >/dev/null; cp -r "$tree/." "$1.mnt/"; umount "$1.mnt"; rmdir "$1.mnt"
+  losetup -d "$device"
+}
+ntfs() { truncate -s 400M "$1"; mkntfs -q -F -f "$1" >/dev/null 2>&1; through_fuse "$1" ntfs-3g; }
 ufs2() { makefs -t ffs -o version=2 -s 200m "$1" "$tree" >/dev/null; }
 # Those that only a kernel writes: test/peers/uml.sh has one.
 nilfs2() { truncate -s 400M "$1"; mkfs.nilfs2 -q "$1"; in_linux "$1" nilfs2 fs/nilfs2/nilfs2; }

@@ -98,6 +98,7 @@ function stateOf(uberblock: Uberblock, label: Label, members: Members, ctx: Cont
   if (config === undefined) throw corrupt('a pool without a configuration');
   const trees = within('configuration', () => {
     const dnode = objects.dnode(config);
+    if (dnode.bonus.bytes.length < 8) throw corrupt(`its size in ${dnode.bonus.bytes.length} bytes`);
     const length = dnode.pool.of(dnode.bonus.big).u64.read(dnode.bonus.bytes, 0);
     if (length > CONFIG_MOST) throw corrupt(`a configuration of ${length} bytes`);
     const root = listOf(nvlist(dnode.read(0, length).bytes, ctx), 'vdev_tree');

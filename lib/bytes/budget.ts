@@ -23,6 +23,9 @@ export class Budget {
   /** Units until the next measurement; below zero once the run is over. */
   #due = UNMEASURED;
   #meter: import('./meter').Meter | undefined;
+  /** Seconds since the process began: when a copy began, and its last sign of life. */
+  #began = 0;
+  #sign = 0;
 
   constructor(
     readonly limits: Limits = LIMITS,
@@ -73,8 +76,13 @@ export class Budget {
    * @throws GuestError `limit` when there was none for too long
    */
   progress(begins: boolean): void {
-    if (begins && !this.#meter) return;
-    this.#measured().progress(begins);
+    const now = process.uptime();
+    const silent = begins ? 0 : now - this.#sign;
+    this.#sign = now;
+    if (begins) this.#began = now;
+    // A plain boot's copy is over before a second, and loads nothing for this.
+    if (!this.#meter && now - this.#began < 1) return;
+    this.#measured().progress(begins, silent);
   }
 
   #spent(what: 'Steps' | 'BytesRead' | 'BytesAllocated'): never {

@@ -40,9 +40,8 @@ function collector(): () => void {
 export class Meter {
   /** Microseconds that were spent on copying. */
   #excused = 0;
-  /** Processor time at the last sign of a copy's progress, and the clock then. */
+  /** Processor time at the last sign of a copy's progress. */
   #mark = 0;
-  #clock = performance.now();
   #collect: (() => void) | undefined;
   /** Resident bytes at which garbage is collected next. */
   #collectAt: number;
@@ -75,15 +74,12 @@ export class Meter {
     return UNITS;
   }
 
-  /** See Budget.progress. @throws GuestError `limit` */
-  progress(begins: boolean): void {
+  /** See Budget.progress; `silent` are the seconds since the last. @throws GuestError `limit` */
+  progress(begins: boolean, silent: number): void {
     const now = cpu();
-    const clock = performance.now();
-    const silent = (clock - this.#clock) / 1000;
     if (!begins) this.#excused += now - this.#mark;
     this.#mark = now;
-    this.#clock = clock;
-    if (!begins && silent > this.limits.silentSeconds)
+    if (silent > this.limits.silentSeconds)
       throw limit(`nothing came for ${Math.round(silent)} s (${variable('silentSeconds')})`);
   }
 }

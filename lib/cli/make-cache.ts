@@ -60,8 +60,9 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 /**
  * Starts nodegrub.js beside it (or beside what it is a link to). A Node that was replaced since may not know the flags: then
  * its time of change is not node.stamp's any more, and it is asked first (25 ms, until make-cache.js is run again).
- * What the environment would tell Node is for other programs: options against these flags, code to load, files to write. A
- * file may have 2 GiB, as in limits.ts, if the caller named no other limit (`ulimit` would raise a lower one, and counts 512 bytes).
+ * What the environment would tell Node is for other programs: options against these flags, code to load, files to write. libuv's
+ * io_uring, which Node 20.3 to 20.11.0 had at work, would go on as root after the drop (CVE-2024-22017). A file may have
+ * 2 GiB, as in limits.ts, if the caller named no other limit (`ulimit` would raise a lower one, and counts 512 bytes).
  */
 const starter = (
   node: string,

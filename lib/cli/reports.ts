@@ -31,6 +31,9 @@ Finds the boot configuration on a guest's disk, and copies the kernel and ramdis
                                how long the menu waits where the guest names no time (default 1)
       --isconfig               the operand is a configuration file, not a disk
       --runas=UID              give up all privileges for this user id first (needs -q or --entry)
+      --user=UID|NAME          the user that root becomes without --runas (default nobody)
+      --sandbox=off|basic|strict|auto
+                               what is given up before the disk is looked at (default auto)
       --debug                  say on stderr what is looked at
   -h, --help                   this text
       --version                the version

@@ -98,8 +98,6 @@ export class Outputs {
     this.ramdisk = this.#make(paths[1]!, [1]);
     // The thread that copy.ts writes with is started here, while root's process limits hold: libuv aborts without it.
     process.env.UV_THREADPOOL_SIZE = '1';
-    // An io_uring of libuv's would go on writing as root after the drop (CVE-2024-22017).
-    process.env.UV_USE_IO_URING = '0';
     fstat(this.kernel.fd, () => {});
   }
 

@@ -74,7 +74,7 @@ const PROBLEMS: Record<string, RegExp> = {
   unsupported: /big-endian|not run here/,
   'not-found': /not found|empty file/,
   unusable: /empty file/,
-  limit: /more than/,
+  limit: /at most 100000/,
 };
 
 t.test('hostile samples', async (t) => {

@@ -1,6 +1,6 @@
 /** Each row of lib/bytes/limits.ts is met by a test, and what is said names it; the environment changes those that may change. */
 import { spawnSync } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { drivers } from '../../fsdrivers';
@@ -219,4 +219,17 @@ t.test('memory that is given back does not count', async (t) => {
     Buffer.alloc(4 * 1024 ** 2);
   }
   t.pass('1.6 GB one after the other');
+});
+
+t.test('the manual names each with its value', async (t) => {
+  const manual = readFileSync(join(ROOT, 'docs/nodegrub.8'), 'utf8');
+  const told = [...manual.matchAll(/^\.BR (NODEGRUB_MAX_\w+) " \(" (\d+) \)$/gm)].map(([, name, value]) => [
+    name,
+    Number(value),
+  ]);
+  const changeable = (Object.keys(LIMITS) as LimitName[]).filter((name) => !FIXED.includes(name));
+  t.same(
+    told,
+    changeable.map((name) => [variable(name), LIMITS[name]]),
+  );
 });

@@ -145,7 +145,8 @@ export class Harness {
         `PATH=${process.env.PATH}`,
         ...(prepared.wrapper ?? []),
         program!,
-        '-q',
+        // As xapi starts it, or as libxl does: nobody is at the console, and the guest's time-out is 0.
+        this.command.some((word) => word.startsWith('--runas')) || random(2) === 0 ? '-q' : '-i',
         '--output-format=simple0',
         `--output=${result}`,
         `--output-directory=${out}`,

@@ -66,7 +66,7 @@ export function run(
     encoding: 'latin1',
     cwd: options.cwd ?? '/',
     maxBuffer: 1 << 26,
-    timeout: 120_000,
+    timeout: 300_000,
   });
   if (r.error) throw r.error;
   return { status: r.status, signal: r.signal, stdout: r.stdout, stderr: r.stderr };

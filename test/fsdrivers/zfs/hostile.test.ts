@@ -47,6 +47,7 @@ malformedSamples('zfs', {
   'corrupt-gang': [kernel, /no gang header with a right checksum/],
   'corrupt-data': [kernel, /block 0:\d+: no copy of 1 has the right checksum/],
   'corrupt-packed': [kernel, /zlib: /],
+  'corrupt-configuration-size': [opened, /its size in \d+ bytes/],
   'corrupt-number': [opened, /bytes where a number is/],
   'corrupt-embedded': [read('/boot/embedded'), /an embedded block of 128 bytes/],
   'unsupported-embedded': [read('/boot/embedded'), /redacted data/],
