@@ -2,7 +2,8 @@ import { ftruncateSync } from 'node:fs';
 import { host } from './state';
 
 export const outputDirectory = (given: string): string => given;
-export const openResult = (path: string) => ({ path, fd: 1, created: false });
+export const newResult = (): string[] => [];
+export const openResult = (path: string) => ({ path, fd: 1 });
 
 export class Outputs {
   readonly kernel = host.files[0]!;
