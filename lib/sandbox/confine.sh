@@ -91,6 +91,7 @@ confine() {
       set -- -c '
         PATH=/usr/sbin:/usr/bin:/sbin:/bin root=/sys uid=$0 count=$1
         shift
+        umask 022
         mount -t tmpfs -o mode=755,size=64k,nr_inodes=256 nodegrub "$root" || exit
         while [ "$count" -gt 0 ]; do
           file=$1 count=$((count - 1))
