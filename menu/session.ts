@@ -18,7 +18,7 @@ import { hotkeyEntry, type Level, levelOf, listKey, scrolled } from './list';
 import { Locks } from './locks';
 import { plainMenu } from './plain';
 import { type Frame, Screen } from './screen';
-import { consoleKind, Terminal } from './terminal';
+import { consoleKind, type Kind, Terminal } from './terminal';
 import { editable } from './text';
 import {
   argumentsFrame,
@@ -38,6 +38,8 @@ export interface MenuOptions {
   readonly version: string;
   /** Seconds to wait where the configuration names no time, undefined: for ever. */
   readonly wait: number | undefined;
+  /** Whose console it is; undefined: this process's. */
+  readonly console?: Kind | undefined;
 }
 
 /** What the menu ends with, where it does; no decision where the time ran out and nothing boots by itself. */
@@ -70,7 +72,7 @@ export class Session {
     this.#offer = offer;
     this.#unattended = unattended;
     this.#options = options;
-    this.terminal = new Terminal(consoleKind(process.env));
+    this.terminal = new Terminal(options.console ?? consoleKind(process.env));
     this.locks = new Locks(this.terminal, (words) => this.#below(words));
     const { menu } = offer;
     this.#style = {
@@ -117,7 +119,7 @@ export class Session {
    * What was chosen could not be copied.
    * @returns true when a person is there, who may choose again
    */
-  retry(error: unknown, outputs: Outputs): boolean {
+  retry(error: unknown, outputs: Pick<Outputs, 'kernel' | 'ramdisk'>): boolean {
     if (!this.#typed || !(error instanceof GuestError)) return false;
     this.#message = `cannot boot: ${error.describe()}`;
     // What is written over it may have holes.

@@ -33,6 +33,11 @@ export interface Kind {
   readonly utf8: boolean;
   /** Where is written. */
   readonly fd: number;
+  /**
+   * The console is another process's, which passes keys on and shows what is drawn (sandbox/parent.ts): SO and SI ask it for raw
+   * mode and back, `CSI 8 ; rows ; columns t` among the keys says its new size.
+   */
+  readonly remote?: { readonly drawn: boolean; readonly size: Size };
 }
 
 export function consoleKind(environment: NodeJS.ProcessEnv): Kind {
@@ -59,9 +64,18 @@ export class Terminal {
   /** Nothing that is written arrives. */
   #deaf = false;
   #open = false;
+  #remoteSize: Size | undefined;
 
   constructor(kind: Kind) {
     this.kind = kind;
+    if (kind.remote) this.#resized(kind.remote.size);
+  }
+
+  #resized({ columns, rows }: Size): void {
+    const known = columns >= 1 && rows >= 1;
+    this.#remoteSize = known
+      ? { columns: Math.min(columns, LARGEST), rows: Math.min(rows, LARGEST) }
+      : UNKNOWN_SIZE;
   }
 
   /** Takes the console. */
@@ -76,7 +90,7 @@ export class Terminal {
     stdin.on('error', this.#onEnd);
     this.#output?.on('resize', this.#onResize);
     try {
-      if (this.kind.tty) stdin.setRawMode(true);
+      this.#raw(true);
       stdin.resume();
     } catch {
       this.#onEnd();
@@ -95,14 +109,21 @@ export class Terminal {
     this.#output?.off('resize', this.#onResize);
     try {
       stdin.pause();
-      if (this.kind.tty) stdin.setRawMode(false);
+      this.#raw(false);
     } catch {
       // The console is gone.
     }
     for (const signal of ENDING) process.off(signal, this.#onSignal);
   }
 
+  #raw(on: boolean): void {
+    if (!this.kind.tty) return;
+    if (this.kind.remote) this.write(on ? '\x0e' : '\x0f');
+    else process.stdin.setRawMode(on);
+  }
+
   get size(): Size {
+    if (this.#remoteSize) return this.#remoteSize;
     const { columns = 0, rows = 0 } = this.#output ?? {};
     if (columns < 1 || rows < 1) return UNKNOWN_SIZE;
     return { columns: Math.min(columns, LARGEST), rows: Math.min(rows, LARGEST) };
@@ -111,7 +132,7 @@ export class Terminal {
   write(text: string): void {
     if (text === '' || this.#deaf) return;
     try {
-      const lines = this.#output ? text : text.replaceAll('\r\n', '\n');
+      const lines = this.#output || this.kind.remote?.drawn ? text : text.replaceAll('\r\n', '\n');
       writeAll(this.kind.fd, Buffer.from(lines), 'the console');
     } catch (error) {
       if (!(error instanceof GuestError)) throw error;
@@ -144,7 +165,7 @@ export class Terminal {
   }
 
   get #output() {
-    if (!isatty(this.kind.fd)) return undefined;
+    if (this.kind.remote || !isatty(this.kind.fd)) return undefined;
     return this.kind.fd === 1 ? process.stdout : process.stderr;
   }
 
@@ -155,12 +176,23 @@ export class Terminal {
 
   readonly #onData = (bytes: Buffer): void => {
     clearTimeout(this.#flush);
-    for (const key of this.#reader.feed(bytes)) this.#push({ kind: 'key', key });
+    for (const key of this.#reader.feed(this.#withoutSizes(bytes))) this.#push({ kind: 'key', key });
     if (!this.#reader.waiting) return;
     this.#flush = setTimeout(() => {
       for (const key of this.#reader.flush()) this.#push({ kind: 'key', key });
     }, ESC_TIME);
   };
+
+  /** The parent writes each size at once, so none is cut. */
+  #withoutSizes(bytes: Buffer): Buffer {
+    if (!this.kind.remote) return bytes;
+    const keys = bytes.toString('latin1').replace(/\x1b\[8;(\d+);(\d+)t/g, (_, rows, columns) => {
+      this.#resized({ columns: Number(columns), rows: Number(rows) });
+      this.#push({ kind: 'resize' });
+      return '';
+    });
+    return Buffer.from(keys, 'latin1');
+  }
 
   readonly #onEnd = (): void => {
     this.#gone = true;

@@ -137,9 +137,9 @@ const outfile = join(outdir, 'core.js');
 await build({ ...common, stdin: coreEntry(used), outfile, plugins: [findChunks] });
 const size = statSync(outfile).size;
 
-// The launcher and the maker of the cache stand on Node alone.
+// The launcher and the maker of the cache stand on Node alone; shell scripts are text to the maker.
 const nodegrub = join(outdir, 'nodegrub.js');
-const alone = { ...common, external: ['./nodegrub.js'] };
+const alone = { ...common, loader: { '.sh': 'text' }, external: ['./nodegrub.js'] };
 const banner = { js: '#!/usr/bin/env node' };
 await build({ ...alone, entryPoints: [join(root, 'lib/cli/launcher.ts')], outfile: nodegrub, banner });
 chmodSync(nodegrub, 0o755);

@@ -10,15 +10,16 @@ import { type ByteString, fromBytes, fromHost, printable } from '../bytes/text';
 import type { FileSystem, FsNode } from '../fs/types';
 import { type BlockSource, MemorySource } from '../source/types';
 
-export function configDisk(path: string, limits: Limits = LIMITS): BlockSource {
-  return new MemorySource(readConfig(path, limits), 'configuration');
+/** @param open the file, where somebody has opened it already */
+export function configDisk(path: string, limits: Limits = LIMITS, open?: number): BlockSource {
+  return new MemorySource(readConfig(path, limits, open), 'configuration');
 }
 
 /** The operand of `--isconfig`, at most `configBytes` of it. */
-function readConfig(path: string, limits: Limits): Buffer {
+function readConfig(path: string, limits: Limits, open?: number): Buffer {
   const name = printable(fromHost(path));
   try {
-    const fd = openSync(path, 'r');
+    const fd = open ?? openSync(path, 'r');
     try {
       const parts: Buffer[] = [];
       let total = 0;

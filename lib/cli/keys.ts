@@ -1,5 +1,6 @@
 /** `--key-file`, `--key-fd`, `--luks-header`, and who is asked for a passphrase. A chunk: for whoever has encrypted volumes. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { Kind } from '../../menu/terminal';
 import type { Bootloader } from '../bootloader';
 import { GuestError, hostError } from '../bytes/errors';
 import { fromHost, printable } from '../bytes/text';
@@ -76,7 +77,10 @@ function readAll(fd: number, what: string): Buffer {
   }
 }
 
-/** What `find` finds, with as many encrypted volumes opened as that needs. */
+/**
+ * What `find` finds, with as many encrypted volumes opened as that needs.
+ * @param console whose it is; undefined: this process's
+ */
 export async function unlock<T>(
   loader: Bootloader,
   options: Options,
@@ -84,12 +88,16 @@ export async function unlock<T>(
   find: () => T | undefined,
   found: T | undefined,
   say: (line: string) => void,
+  console?: Kind,
 ): Promise<T | undefined> {
   const { menuTimeout } = options;
   // 1 is what the menu waits where nobody said anything.
   const seconds = menuTimeout === 1 ? PATIENCE : menuTimeout;
   const person = () =>
-    new (require('../../menu/passphrase') as typeof import('../../menu/passphrase')).Passphrases(seconds);
+    new (require('../../menu/passphrase') as typeof import('../../menu/passphrase')).Passphrases(
+      seconds,
+      console,
+    );
   try {
     const asks = !loader.context.quiet && options.action === 'boot';
     return await unlocked(

@@ -1,6 +1,7 @@
 /** Arguments in, exit status out. CONTRACT.md says what toolstacks are owed. */
 import { fstatSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { Kind } from '../../menu/terminal';
 import type { BootTarget } from '../boot/model';
 import { Bootloader, type Decision, type Listing, type Request } from '../bootloader';
 import { GuestError } from '../bytes/errors';
@@ -26,7 +27,7 @@ const reports = () => require('./reports') as typeof import('./reports');
 declare const NODEGRUB_VERSION: string | undefined;
 export const VERSION = typeof NODEGRUB_VERSION === 'string' ? NODEGRUB_VERSION : '0.0.0-source';
 
-function log(line: string): void {
+export function log(line: string): void {
   try {
     // Under libxl stderr is a raw pty: a bare line feed would make a staircase. (process.stderr would load 2 ms of tty.)
     const end = fstatSync(2).isCharacterDevice() ? '\r\n' : '\n';
@@ -38,6 +39,8 @@ function log(line: string): void {
 
 /** @returns the exit status */
 export async function main(argv: readonly string[], program: string): Promise<number> {
+  if (/^--(inside=|show-lines$)/.test(argv[0] ?? ''))
+    return (require('../sandbox/inside') as typeof import('../sandbox/inside')).inside(argv);
   let options: Options;
   let limits: Limits | undefined;
   try {
@@ -57,8 +60,23 @@ export async function main(argv: readonly string[], program: string): Promise<nu
     writeAll(1, Buffer.from(`nodegrub ${VERSION}\n`), 'stdout');
     return 0;
   }
+  const { sandbox, runas } = options;
+  return reported(() =>
+    sandbox === 'strict' || (runas && sandbox === 'auto')
+      ? (require('../sandbox/parent') as typeof import('../sandbox/parent')).strict(
+          argv,
+          options,
+          limits,
+          run,
+        )
+      : run(options, limits),
+  );
+}
+
+/** Runs `body`, whose failure becomes the last line on stderr and the status 1. */
+export async function reported(body: () => Promise<number>): Promise<number> {
   try {
-    return await run(options, limits);
+    return await body();
   } catch (error) {
     if (!(error instanceof GuestError)) {
       log(`nodegrub ${VERSION}, an error of its own, please report it:`);
@@ -72,10 +90,28 @@ export async function main(argv: readonly string[], program: string): Promise<nu
 }
 
 /** Undefined: as the table says, which a plain start does not load anything for. */
-const limitsInForce = (): Limits | undefined =>
+export const limitsInForce = (): Limits | undefined =>
   Object.keys(process.env).some((name) => /^(NODE|PY)GRUB_MAX_/.test(name))
     ? (require('./environment') as typeof import('./environment')).limitsFrom(process.env)
     : undefined;
+
+/** What a run works with: opened by this process, or by the parent of a sandbox (sandbox/inside.ts). */
+export interface Given {
+  readonly disks: readonly BlockSource[];
+  readonly images?: Request['images'];
+  readonly secrets?: import('./keys').Keys | undefined;
+  readonly policy?: Request['policy'];
+  readonly outputs: Pick<Outputs, 'kernel' | 'ramdisk'> | undefined;
+  /** Where the result goes. */
+  readonly fd: number;
+  /** What confines this process, for the log. */
+  readonly force: string;
+  readonly console?: Kind | undefined;
+  /** The result as it is written; throws what cannot be said. */
+  format(result: Result): Buffer;
+  /** Which files the toolstack was told of. */
+  keep: 'nothing' | 'kernel' | 'both';
+}
 
 async function run(options: Options, limits: Limits | undefined): Promise<number> {
   // Everything that needs root comes first, and sees no guest byte: descriptors are opened, files are made.
@@ -94,95 +130,105 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
   const outputs = boots ? new Outputs(directory, created) : undefined;
   // A result file of ours goes after a failure of anything else, too.
   const janitor = !boots && created.length > 0 ? new Janitor(created) : undefined;
-  let keep: 'nothing' | 'kernel' | 'both' = 'nothing';
+  let given: Given | undefined;
   let good = false;
   try {
-    const result = openResult(options.output);
+    const { fd } = openResult(options.output);
     const { sandbox, runas, user } = options;
     const force = sandbox === 'off' ? 'sandbox off' : dropPrivileges(runas ?? user, __dirname);
-    if (options.debug) log(`nodegrub ${VERSION}, node ${process.version}, ${force}`);
-    if (options.ramdisk !== undefined && options.kernel === undefined)
-      log('warning: --ramdisk without --kernel is ignored');
-    const request: Request = {
-      disks,
-      images,
-      offset: options.offset,
-      openAs: options.action === 'isconfig' ? reports().configFileSystem(options.operands[0]!) : undefined,
-      bootfs: options.args?.includes('zfs-bootfs=') ? reports().namedBootfs(options.args) : undefined,
-      guess: options.guess && options.action !== 'isconfig',
-      quiet: !options.interactive || !boots || !!policy?.quiet,
-      limits,
-      policy,
-      say: log,
-    };
-    const loader = new Bootloader(request);
-    /** What is found, with encrypted volumes opened where nothing is, or one of them was missed. */
-    const opened = async <T>(find: () => T | undefined): Promise<T | undefined> => {
-      const found = find();
-      if (found && !loader.context.crypt?.wanted) return found;
-      return keys().unlock(loader, options, secrets, find, found, log);
-    };
-    if (options.action === 'list') {
-      const status = list(await opened(() => loader.list()), loader, options, result.fd);
-      good = status === 0;
-      return status;
-    }
-    let decision = await opened(() => decide(loader, options));
-    const { offer } = loader;
-    const session =
-      offer &&
-      new (require('../../menu/session') as typeof import('../../menu/session')).Session(
-        loader,
-        offer,
-        decision,
-        {
-          version: VERSION,
-          wait: options.menuTimeout,
-        },
-      );
-    for (;;) {
-      if (session) decision = await session.choose();
-      if (!decision) {
-        const name = printable(fromHost(options.operands[0]!));
-        for (const line of reports().failureLines(name, loader.diagnostics)) log(line);
-        return 1;
-      }
-      // Under libxl (never quiet) this line is what the admin finds in the log.
-      if (options.debug || (boots && options.interactive))
-        log(`nodegrub ${VERSION} (${force}) boots ${decision.where}`);
-      for (const note of decision.target.notes) log(`note: ${note}`);
-      const args = join(decision.target, options);
-      if (args.length > LIMITS.guestCommandLine)
-        log(
-          `warning: the arguments are ${args.length} bytes, a PV guest's are cut after ${LIMITS.guestCommandLine}`,
-        );
-      if (!outputs) {
-        writeAll(result.fd, reports().describe(decision, args, options), 'the result');
-        good = true;
-        return 0;
-      }
-      let printed: { bytes: Buffer; ramdisk: boolean };
-      try {
-        printed = await extract(decision, args, options, outputs, loader);
-      } catch (error) {
-        if (!session?.retry(error, outputs)) throw error;
-        continue;
-      }
-      writeAll(result.fd, printed.bytes, 'the result');
-      keep = printed.ramdisk ? 'both' : 'kernel';
-      if (options.debug) logReads(disks);
-      return 0;
-    }
+    const format = (result: Result) => formatResult(result, options.format);
+    given = { disks, images, secrets, policy, outputs, fd, force, format, keep: 'nothing' };
+    const status = await boot(options, limits, given);
+    good = status === 0;
+    return status;
   } finally {
-    await outputs?.end(keep);
+    await outputs?.end(given?.keep ?? 'nothing');
     janitor?.release(good ? [0] : []);
     await janitor?.gone;
   }
 }
 
-function openDisks(options: Options, limits?: Limits): BlockSource[] {
+/** From the opened disks to the printed result. */
+export async function boot(options: Options, limits: Limits | undefined, given: Given): Promise<number> {
+  const { disks, images, secrets, policy, outputs, fd, force } = given;
+  if (options.debug) log(`nodegrub ${VERSION}, node ${process.version}, ${force}`);
+  if (options.ramdisk !== undefined && options.kernel === undefined)
+    log('warning: --ramdisk without --kernel is ignored');
+  const request: Request = {
+    disks,
+    images,
+    offset: options.offset,
+    openAs: options.action === 'isconfig' ? reports().configFileSystem(options.operands[0]!) : undefined,
+    bootfs: options.args?.includes('zfs-bootfs=') ? reports().namedBootfs(options.args) : undefined,
+    guess: options.guess && options.action !== 'isconfig',
+    quiet: !options.interactive || options.action !== 'boot' || !!policy?.quiet,
+    limits,
+    policy,
+    say: log,
+  };
+  const loader = new Bootloader(request);
+  /** What is found, with encrypted volumes opened where nothing is, or one of them was missed. */
+  const opened = async <T>(find: () => T | undefined): Promise<T | undefined> => {
+    const found = find();
+    if (found && !loader.context.crypt?.wanted) return found;
+    return keys().unlock(loader, options, secrets, find, found, log, given.console);
+  };
+  if (options.action === 'list') return list(await opened(() => loader.list()), loader, options, fd);
+  let decision = await opened(() => decide(loader, options));
+  const { offer } = loader;
+  const session =
+    offer &&
+    new (require('../../menu/session') as typeof import('../../menu/session')).Session(
+      loader,
+      offer,
+      decision,
+      {
+        version: VERSION,
+        wait: options.menuTimeout,
+        console: given.console,
+      },
+    );
+  for (;;) {
+    if (session) decision = await session.choose();
+    if (!decision) {
+      const name = printable(fromHost(options.operands[0]!));
+      for (const line of reports().failureLines(name, loader.diagnostics)) log(line);
+      return 1;
+    }
+    // Under libxl (never quiet) this line is what the admin finds in the log.
+    if (options.debug || (outputs && options.interactive))
+      log(`nodegrub ${VERSION} (${force}) boots ${decision.where}`);
+    for (const note of decision.target.notes) log(`note: ${note}`);
+    const args = join(decision.target, options);
+    if (args.length > LIMITS.guestCommandLine)
+      log(
+        `warning: the arguments are ${args.length} bytes, a PV guest's are cut after ${LIMITS.guestCommandLine}`,
+      );
+    if (!outputs) {
+      writeAll(fd, reports().describe(decision, args, options), 'the result');
+      return 0;
+    }
+    let printed: { bytes: Buffer; ramdisk: boolean };
+    try {
+      printed = await extract(decision, args, options, outputs, loader, given);
+    } catch (error) {
+      if (!session?.retry(error, outputs)) throw error;
+      continue;
+    }
+    writeAll(fd, printed.bytes, 'the result');
+    given.keep = printed.ramdisk ? 'both' : 'kernel';
+    if (options.debug) logReads(disks);
+    return 0;
+  }
+}
+
+export function openDisks(
+  options: Options,
+  limits?: Limits,
+  open: (path: string, index: number) => BlockSource = openDisk,
+): BlockSource[] {
   if (options.action === 'isconfig') return [reports().configDisk(options.operands[0]!, limits)];
-  return options.operands.map(openDisk);
+  return options.operands.map(open);
 }
 
 function decide(loader: Bootloader, options: Options): Decision | undefined {
@@ -192,7 +238,7 @@ function decide(loader: Bootloader, options: Options): Decision | undefined {
 }
 
 /** `--args` joins with one blank, and alone stands without a leading one. */
-function join(target: BootTarget, options: Options): ByteString {
+export function join(target: BootTarget, options: Options): ByteString {
   if (target.settled) return target.args;
   const own = target.args;
   const added = options.args ?? '';
@@ -206,8 +252,9 @@ async function extract(
   decision: Decision,
   args: ByteString,
   options: Options,
-  outputs: Outputs,
+  outputs: Pick<Outputs, 'kernel' | 'ramdisk'>,
   loader: Bootloader,
+  given: Given,
 ): Promise<{ bytes: Buffer; ramdisk: boolean }> {
   const { kernel, initrds } = decision.target;
   const found = kernel?.found;
@@ -220,7 +267,7 @@ async function extract(
     entry: decision.title,
   };
   // What cannot be said is found out before 100 MB are copied for nothing.
-  const bytes = formatResult(result, options.format);
+  const bytes = given.format(result);
   const out = new ChunkWriter(outputs.kernel.fd, outputs.kernel.path);
   const second = new ChunkWriter(outputs.ramdisk.fd, outputs.ramdisk.path);
   const stop = options.interactive ? showProgress(decision, [out, second]) : undefined;

@@ -11,6 +11,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -19,6 +20,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import confine from '../sandbox/confine.sh';
+import { librariesOf } from '../sandbox/libraries';
+import { filter } from '../sandbox/seccomp/filter';
+import type { Machine } from '../sandbox/seccomp/syscalls';
+import strict from '../sandbox/strict.sh';
 
 type Launcher = typeof import('./launcher');
 
@@ -76,6 +82,15 @@ ulimit -c 0
 unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_COMPILE_CACHE NODE_V8_COVERAGE NODE_DEBUG NODE_REDIRECT_WARNINGS
 export UV_USE_IO_URING=0
 [ -x "\${p%% *}" ] || p=
+case " $*" in *' --runas='* | *' --sandbox=strict'*)
+  case $d in /*) ;; *) d=$(cd -- "$d" && pwd -P) ;; esac
+  [ ! -x "$n" ] || [ "$n" -nt "$d/node.stamp" ] || [ "$n" -ot "$d/node.stamp" ] || {
+    . "$d/nodegrub-strict"
+    flags="${fast.join(' ')} $f"
+    strict "$@"
+  }
+  ;;
+esac
 [ ! -x "$n" ] || [ "$n" -nt "$d/node.stamp" ] || [ "$n" -ot "$d/node.stamp" ] || exec $p "$n" ${fast.join(' ')} $f "$d/nodegrub.js" "$@"
 [ -x "$n" ] || n=node
 "$n" $f -e 0 2>/dev/null || f=
@@ -126,10 +141,27 @@ function make(): void {
     // By touch: Node's own times are cut to milliseconds.
     const touched = spawnSync('touch', ['-r', process.execPath, join(__dirname, 'node.stamp')]);
     if (touched.status !== 0) throw new Error(`touch failed: ${touched.error ?? touched.stderr}`);
+    sandbox();
     put('nodegrub', starter(process.execPath, fast, hard, setpriv()), 0o755);
   } finally {
     rmSync(work, { recursive: true });
   }
+}
+
+/** What the sandbox is made with: the files that Node needs, the filters of system calls for this machine, the script. */
+function sandbox(): void {
+  const node = realpathSync(process.execPath);
+  const files = [node, ...librariesOf(node)].join('\n');
+  put('node.files', `${files}\n`);
+  const machine = process.arch as Machine;
+  if (machine === 'x64' || machine === 'arm64') {
+    put('seccomp.bpf', filter(machine, false));
+    put('seccomp-drop.bpf', filter(machine, true));
+  }
+  put(
+    'nodegrub-strict',
+    `node=\${node-${quoted(node)}}\nfiles=\${files-${quoted(files)}}\n${confine}\n${strict}`,
+  );
 }
 
 /** What V8 has after the boots, with these flags, as FILE.cache or FILE.flags.cache. */

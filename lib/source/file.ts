@@ -101,7 +101,7 @@ export class FileSource implements BlockSource {
  * @throws GuestError `unsupported` for what is not a disk, `io` when the host refuses
  */
 export function openDisk(path: string): FileSource {
-  const label = printable(fromHost(path.replace(/\/+$/, '').replace(/^.*\//, '') || path));
+  const label = labelOf(path);
   mustBeDisk(
     askHost(label, () => statSync(path)),
     label,
@@ -114,6 +114,10 @@ export function openDisk(path: string): FileSource {
     throw error;
   }
 }
+
+/** What messages call a disk: its file's name, printable. */
+export const labelOf = (path: string): string =>
+  printable(fromHost(path.replace(/\/+$/, '').replace(/^.*\//, '') || path));
 
 function askHost<T>(label: string, call: () => T): T {
   try {

@@ -1,0 +1,130 @@
+# The sandbox: what stands between the parser and dom0. For /bin/sh (dash, busybox or bash), read by strict.sh and by parent.ts.
+#
+# Set before: $node, $files (what it loads: absolute paths, one a line), $flags (Node's), $d (the program's folder, absolute),
+# $file_mb and $data_mb (limits in MiB), $pass (NAME=VALUE of the environment, one a line). Descriptors beside 0 to 2 that the
+# caller opened are the parser's; 9 is used here.
+newline='
+'
+
+# Can a user without privileges make a user namespace? (user_namespaces(7); Debian's and Ubuntu's own switches)
+user_namespaces() {
+  value=0
+  { read -r value </proc/sys/user/max_user_namespaces; } 2>/dev/null
+  [ "$value" != 0 ] || return 1
+  for switch in kernel/unprivileged_userns_clone:0 kernel/apparmor_restrict_unprivileged_userns:1; do
+    [ -e "/proc/sys/${switch%:*}" ] || continue
+    read -r value <"/proc/sys/${switch%:*}" || return 1
+    [ "$value" != "${switch#*:}" ] || return 1
+  done
+}
+
+# NAME: sets $program to where it is in a system's own folders
+find_program() {
+  for program in "/usr/bin/$1" "/bin/$1" "/usr/sbin/$1" "/sbin/$1"; do
+    [ ! -x "$program" ] || return 0
+  done
+  return 1
+}
+
+# UID ROOT: sets $method to the best that there is, or to '' with $missing
+choose_method() {
+  method= missing= setpriv=
+  if find_program bwrap; then
+    bwrap=$program
+    if [ "$2" != root ]; then
+      user_namespaces && method=bwrap && return
+      missing='user namespaces are forbidden here'
+    elif find_program setpriv; then
+      setpriv=$program
+      user_namespaces && method=bwrap || method=bwrap-root
+      return
+    else missing='setpriv is not installed'
+    fi
+  else missing='bwrap is not installed'
+  fi
+  if [ "$2" != root ]; then return 1; fi
+  find_program unshare && unshare=$program && find_program setpriv && setpriv=$program && method=unshare && return
+  missing="$missing, nor are unshare and setpriv"
+  return 1
+}
+
+# What is in force, for the log
+in_force() {
+  case $method in
+    bwrap) force='bwrap, seccomp' ;;
+    bwrap-root) force='bwrap without a user namespace, seccomp' ;;
+    *) force='unshare, no seccomp filter' ;;
+  esac
+}
+
+# LETTER NUMBER: a limit for this process and what it becomes; one that is lower already stays
+limit() {
+  ulimit "$1" "$2" 2>/dev/null || [ "$(ulimit -H "$1")" -le "$2" ]
+}
+
+# UID DESCRIPTORS ARGUMENT...: becomes the parser in the sandbox. Failing, ends with a status that is not 0
+confine() {
+  uid=$1 inside=$2
+  shift 2
+  in_force
+  [ "$method" != bwrap-root ] || inside="$inside,u$uid"
+  # Node, and what it is told: from here on the words only grow to the left.
+  # shellcheck disable=SC2086
+  set -- "$node" $flags "$d/nodegrub.js" "--inside=$inside;sandbox strict ($force), user $uid" "$@"
+
+  # Blocks of 512 bytes, KiB, seconds. RLIMIT_DATA holds V8, RLIMIT_AS does not: it reserves more than it uses.
+  limit -c 0 && limit -f $((file_mb * 2048)) && limit -d $((data_mb * 1024)) && limit -t 120 && limit -n 256 && cd / || return
+  set -f
+  IFS=$newline
+  case $method in
+    bwrap*)
+      # Node, its libraries, this folder, and nothing else: no /proc, /dev, /etc, no shell. The last --ro-bind stands first.
+      set -- --remount-ro / --chdir / --seccomp 9 -- "$@"
+      # shellcheck disable=SC2086
+      for file in $files "$d"; do set -- --ro-bind "$file" "$file" "$@"; done
+      set -- "$bwrap" --unshare-pid --unshare-ipc --unshare-net --unshare-uts --unshare-cgroup-try \
+        --die-with-parent --new-session --as-pid-1 "$@"
+      ;;
+    unshare)
+      # In namespaces of its own, /sys is where the new root is put together. $0 there: the user.
+      # shellcheck disable=SC2016,SC2086
+      set -- -c '
+        PATH=/usr/sbin:/usr/bin:/sbin:/bin root=/sys uid=$0 count=$1
+        shift
+        umask 022
+        mount -t tmpfs -o mode=755,size=64k,nr_inodes=256 nodegrub "$root" || exit
+        while [ "$count" -gt 0 ]; do
+          file=$1 count=$((count - 1))
+          shift
+          folder=${file%/*}
+          if [ -d "$file" ]; then mkdir -p "$root$file"; else mkdir -p "$root$folder" && : >"$root$file"; fi || exit
+          mount --bind -- "$file" "$root$file" && mount -o remount,bind,ro,nosuid,nodev -- "$root$file" || exit
+        done
+        mount -o remount,ro "$root" || exit
+        exec unshare --root="$root" --wd=/ --setgid="$uid" --setuid="$uid" -- "$@"
+      ' "$uid" "$(set -- $files "$d"; echo $#)" $files "$d" "$@"
+      # Without the filter there is no other bound on processes (dash and busybox: -p, bash: -u).
+      limit -p 256 || limit -u 256 || return
+      set -- "$setpriv" --pdeathsig KILL --no-new-privs \
+        "$unshare" --mount --pid --fork --kill-child --ipc --net --uts --cgroup -- /bin/sh "$@"
+      ;;
+  esac
+  case $method in
+    bwrap)
+      shift
+      set -- "$bwrap" --unshare-user --cap-drop ALL "$@"
+      if [ -n "$setpriv" ]; then
+        set -- "$setpriv" --reuid="$uid" --regid="$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
+      fi
+      exec 9<"$d/seccomp.bpf"
+      ;;
+    bwrap-root)
+      shift
+      set -- "$bwrap" --cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID "$@"
+      exec 9<"$d/seccomp-drop.bpf"
+      ;;
+  esac
+  # Nothing of the caller's environment: it may hold what a guest's owner must not read.
+  # shellcheck disable=SC2086
+  exec /usr/bin/env -i UV_THREADPOOL_SIZE=1 UV_USE_IO_URING=0 $pass "$@"
+}
