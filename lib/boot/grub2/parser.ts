@@ -16,7 +16,7 @@ const MAX_NESTING = 200;
 
 /** What a command, each of its words and each piece of a word take in the tree, roughly. */
 const COMMAND_BYTES = 256;
-const WORD_BYTES = 64;
+const WORD_BYTES = 128;
 const PIECE_BYTES = 80;
 
 export interface Line {
