@@ -53,7 +53,7 @@ fail() {
 
 # NUMBER...: the janitor keeps these files
 keep() {
-  echo g "$@" >&8
+  { echo g "$@" >&8; } 2>/dev/null
   exec 8>&-
 }
 
@@ -128,6 +128,8 @@ end
   [ -p /proc/self/fd/9 ] && [ -p /proc/self/fd/6 ] && command exec 8>/proc/self/fd/9 || return
   read -r key <&6
 
+  # Whoever reads the pipes may be killed: then a write fails, and nothing else.
+  trap '' PIPE
   end_of_line='\n'
   [ ! -c /proc/self/fd/2 ] || end_of_line='\r\n'
   LC_ALL=C
@@ -180,7 +182,7 @@ end
   exec 6<&-
   wait "$parser"
   status=$?
-  echo g >&8
+  { echo g >&8; } 2>/dev/null
 
   # message.ts: a tab, which no line for the log holds, then a word; each once, in this order.
   tab='	' order= has_ramdisk= args= reason= lines= odd=
