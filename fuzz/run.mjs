@@ -33,6 +33,7 @@ const { values: options } = parseArgs({
     report: { type: 'string' },
     out: { type: 'string', default: '/tmp/nodegrub-fuzz' },
     replay: { type: 'string' },
+    profile: { type: 'string' },
     prove: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
   },
@@ -108,7 +109,16 @@ class Job {
   start() {
     writeFileSync(this.status, Buffer.alloc(16));
     this.child = fork(this.file, [], {
-      execArgv: ['--expose-gc', '--enable-source-maps', '--max-old-space-size=3000', '--stack-size=984'],
+      execArgv: [
+        ...[
+          '--expose-gc',
+          '--enable-source-maps',
+          '--max-old-space-size=3000',
+          '--max-semi-space-size=32',
+          '--stack-size=984',
+        ],
+        ...(options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`]),
+      ],
       env: {
         ...process.env,
         NODEGRUB_FUZZ_ROOT: root,
@@ -330,6 +340,12 @@ function table(result, seed, command) {
     '',
     `\`${command}\` on ${new Date().toISOString().slice(0, 10)}: nodegrub ${version}, Node ${process.version}, ${cpus()[0]?.model ?? 'unknown processor'}, ${options.jobs} jobs, ${Math.round(totalmem() / 1024 ** 3)} GiB.`,
     `${Math.round(result.seconds)} s, seed ${seed}: **${parsers}** executions of parsers (${Math.round(parsers / result.seconds)} a second), **${programs}** of the whole program; **${findings.length}** findings.`,
+    '',
+    ...[...new Set(result.totals.map((t) => t.group))].map((group) => {
+      const of = result.totals.filter((t) => t.group === group);
+      const n = of.reduce((sum, t) => sum + t.executions, 0);
+      return `- ${group} (${of.length}): ${n}, at least ${Math.min(...of.map((t) => t.executions))} each`;
+    }),
     '',
     'Past: share of the inputs that get past the superblock check (opened; for a dialect: something in the menu; for a decompressor: bytes came out; for the program: it boots or lists).',
     'Asked for: the most memory that one execution asked for as buffers, in total; where that is over the limit it is run again and what is held at once is measured. What a round does and what counts as a finding: [fuzz/README.md](../fuzz/README.md).',

@@ -2,6 +2,7 @@
 import { allChoices, defaultChoice } from './boot/choose';
 import { bootOrder, Rank, readableFileSystem, volumeLabel } from './boot/discover';
 import { payload } from './boot/guest';
+import type { BootTarget } from './boot/model';
 import { type Bootloader, type Decision, type Listing, startsPvGrub } from './bootloader';
 import { variable } from './bytes/over';
 import type { ByteString } from './bytes/text';
@@ -30,18 +31,17 @@ export function named(
         });
         continue;
       }
-      return {
-        target: {
-          kernel: file,
-          initrds: initrd ? [{ file: initrd }] : [],
-          args: '',
-          root: volume.name,
-          problem: null,
-          notes: [],
-        },
-        title: undefined,
-        where,
+      let target: BootTarget = {
+        kernel: file,
+        initrds: initrd ? [{ file: initrd }] : [],
+        args: '',
+        root: volume.name,
+        problem: null,
+        notes: [],
       };
+      target = loader.policy?.judged(target, loader.context) ?? target;
+      if (target.problem === null) return { target, title: undefined, where };
+      loader.note({ volume, rank: Rank.EntryFails, text: `${where}: ${target.problem}` });
     }
   }
   return undefined;

@@ -12,6 +12,7 @@ import { Budget, type Context } from './bytes/budget';
 import { GuestError } from './bytes/errors';
 import type { Limits } from './bytes/limits';
 import { type ByteString, printable } from './bytes/text';
+import type { Policy } from './policy/types';
 import type { BlockSource } from './source/types';
 import { readTable } from './volume';
 
@@ -30,6 +31,8 @@ export interface Request {
   readonly guess?: boolean;
   /** What hostile input may cost, if not as `limits.ts` says. */
   readonly limits?: Limits | undefined;
+  /** What the host's admin allows. */
+  readonly policy?: Policy | undefined;
   /** A warning or a decision, one printable line. */
   say(line: string): void;
 }
@@ -69,6 +72,10 @@ export interface FoundMenu {
   readonly guessed?: boolean;
 }
 
+/** `gpt2 ext4: /boot/grub/grub.cfg` */
+const placeOf = ({ volume, fs, path }: ConfigFile): string =>
+  `${volumeLabel(volume, fs)}: ${printable(path)}`;
+
 /** Lists, and kernels by name: what an unattended boot does not need is a chunk. */
 const asked = () => require('./asked') as typeof import('./asked');
 
@@ -82,12 +89,14 @@ export class Bootloader {
   /** Set by `decide` where the configuration shows a menu and somebody may be there to see it. */
   offer: Offer | undefined;
   readonly warnings: string[] = [];
+  readonly policy: Policy | undefined;
   readonly #ctx: BootContext;
   readonly #request: Request;
   readonly note = (d: Diagnostic): void => void this.diagnostics.push(d);
 
   constructor(request: Request) {
     this.#request = request;
+    this.policy = request.policy;
     const seen = new Set<string>();
     const ctx: Context = {
       budget: new Budget(request.limits),
@@ -98,11 +107,12 @@ export class Bootloader {
         request.say(`warning: ${message}`);
       },
     };
+    const open: GuestParts['openFileSystem'] =
+      request.openAs ?? ((source, ctx, others) => openFileSystem(source, ctx, others, request.bootfs));
     const parts: GuestParts = {
       // With --offset there is one filesystem and no table.
       readTable: request.offset === undefined && !request.openAs ? readTable : () => undefined,
-      openFileSystem:
-        request.openAs ?? ((source, ctx, others) => openFileSystem(source, ctx, others, request.bootfs)),
+      openFileSystem: this.policy?.guard(open) ?? open,
     };
     this.guest = new Guest(ctx, parts);
     this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet };
@@ -165,23 +175,26 @@ export class Bootloader {
   /** Configurations that could be evaluated, in order. */
   *menus(): Generator<FoundMenu> {
     for (const { dialect, config } of discover(this.guest, [() => dialects, furtherDialects], this.note)) {
-      const place = `${volumeLabel(config.volume, config.fs)}: ${printable(config.path)}`;
+      const place = placeOf(config);
       try {
-        const menu = dialect.evaluate(config, this.#ctx);
-        for (const warning of menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
-        yield { dialect, config, menu, place };
+        this.policy?.dialect(dialect.name);
+        yield this.#found(dialect, config, dialect.evaluate(config, this.#ctx));
       } catch (error) {
         if (!(error instanceof GuestError)) throw error;
         this.note({ volume: config.volume, rank: Rank.BadConfig, text: `${place}: ${error.describe()}` });
       }
     }
-    if (!this.#request.guess) return;
+    if (!this.#request.guess || this.policy?.refusesGuess(this.#request.say)) return;
     const { guesses } = require('./boot/guess/guess') as typeof import('./boot/guess/guess');
     for (const found of guesses(this.guest, this.#ctx)) {
-      const place = `${volumeLabel(found.config.volume, found.config.fs)}: ${printable(found.config.path)}`;
-      for (const warning of found.menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
-      yield { ...found, place, guessed: true };
+      yield { ...this.#found(found.dialect, found.config, found.menu), guessed: true };
     }
+  }
+
+  #found(dialect: BootDialect, config: ConfigFile, menu: BootMenu): FoundMenu {
+    const place = placeOf(config);
+    for (const warning of menu.warnings) this.#ctx.warn(`${place}: ${warning}`);
+    return { dialect, config, menu: this.policy?.judgedMenu(menu, config, this.#ctx) ?? menu, place };
   }
 
   /** @returns `other` when this configuration has nothing that could boot, and the next one may be tried */

@@ -296,7 +296,7 @@ export class Session {
   async #maySee(): Promise<boolean> {
     for (const { menu } of this.#levels) {
       if (menu.editable === false) {
-        this.#message = 'This configuration does not allow entries to be edited.';
+        this.#message = menu.locked ?? 'This configuration does not allow entries to be edited.';
         return false;
       }
       if (!(await this.#ask(menu, menu.superusers))) return false;

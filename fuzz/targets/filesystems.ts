@@ -140,7 +140,6 @@ export function volumeTargets(): ImageTarget<unknown>[] {
     by.set(expected.scheme, list);
   }
   return [...by].map(
-    ([scheme, samples]) =>
-      new ImageTarget(`table-${scheme}`, tables, samples, 0.5, 0.5) as ImageTarget<unknown>,
+    ([scheme, samples]) => new ImageTarget(`table-${scheme}`, tables, samples, 0.5) as ImageTarget<unknown>,
   );
 }

@@ -142,29 +142,25 @@ export function kernelTargets(root: string): ImageTarget<unknown>[] {
       reader((fs, node, ctx) => readXenNotes(fs, node, ctx)) as never,
       elves,
       0.9,
-      0.5,
     ),
     new ImageTarget<never>(
       'kernel-pe',
       pe as never,
       [...ukis, ...malformed(/^sdboot-.*\.efi\.gz$/).slice(0, 1)],
       0.9,
-      0.5,
     ),
-    new ImageTarget<never>('kernel-kind', kinds as never, kernels, 0.9, 0.3),
+    new ImageTarget<never>('kernel-kind', kinds as never, kernels, 0.9),
     new ImageTarget<never>(
       'dialect-bsd',
       binary('bsd', '/netbsd') as never,
       [...elves, ...malformed(/^bsd-.*\.elf$/)],
       0.9,
-      0.5,
     ),
     new ImageTarget<never>(
       'dialect-uki',
       binary('bls', '/EFI/Linux/one.efi', '/EFI/Linux/') as never,
       ukis,
       0.9,
-      0.5,
     ),
   ];
   return made as unknown as ImageTarget<unknown>[];

@@ -189,7 +189,7 @@ export class InsideTarget extends ProgramBase {
 
 export class ProcessTarget extends ProgramBase {
   readonly name = 'process';
-  override readonly weight = 4;
+  override readonly weight = 8;
   #folder: string | undefined;
 
   run({ sample, mutation, options }: ProgramCase): boolean {

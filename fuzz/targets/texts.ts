@@ -22,13 +22,15 @@ import { PRELUDE, Scripts } from '../../test/boot/grub2/random';
 import { bzImage } from '../../test/boot/images';
 import { link, MemoryFs, type MemoryTree, memoryGuest } from '../../test/boot/memfs';
 import type { Random } from '../random';
-import { context, type Target } from '../target';
+import { ALLOWANCE, context, type Target } from '../target';
 import { guarded } from './images';
 
 export interface TextCase {
   readonly text: ByteString;
   /** Typed at GRUB's command line. */
   readonly line?: ByteString;
+  /** What it may cost: a loop without end takes all of it, in every round that has one. */
+  readonly steps: number;
 }
 
 const ODD = '\n\n  \t\'"\\=,()[]{}<>$#-+\0\r/;|&*?!:%@~`^.0199\x80\xff\x1b';
@@ -149,11 +151,12 @@ class TextTarget implements Target<TextCase> {
       this.grammar && random.chance(0.1)
         ? { line: damaged(random, random.pick(this.#words), this.#words) }
         : {};
-    return { text: made && random.chance(0.6) ? text : damaged(random, text, this.#words), ...line };
+    const steps = random.chance(0.03) ? ALLOWANCE.runSteps : 4_000;
+    return { text: made && random.chance(0.6) ? text : damaged(random, text, this.#words), ...line, steps };
   }
 
-  run({ text, line }: TextCase): boolean {
-    const ctx = context();
+  run({ text, line, steps }: TextCase): boolean {
+    const ctx = context({ ...ALLOWANCE, runSteps: steps });
     const fs = new MemoryFs(merged(FILES, this.place.split('/').slice(1), text));
     const guest = memoryGuest(ctx, [fs]);
     const boot: BootContext = { ...ctx, guest, quiet: true };
@@ -179,7 +182,7 @@ class TextTarget implements Target<TextCase> {
   }
 
   *smaller(input: TextCase): Generator<TextCase> {
-    if (input.line !== undefined) yield { text: input.text };
+    if (input.line !== undefined) yield { text: input.text, steps: input.steps };
     for (const text of shorter(input.text)) yield { ...input, text };
   }
 
@@ -202,7 +205,7 @@ class PlainTarget implements Target<TextCase> {
     readonly use: (text: ByteString) => boolean,
   ) {}
   make(random: Random): TextCase {
-    return { text: damaged(random, random.pick(this.corpus), this.words) };
+    return { text: damaged(random, random.pick(this.corpus), this.words), steps: ALLOWANCE.runSteps };
   }
   run({ text }: TextCase): boolean {
     try {
@@ -212,8 +215,8 @@ class PlainTarget implements Target<TextCase> {
       throw error;
     }
   }
-  *smaller({ text }: TextCase): Generator<TextCase> {
-    for (const less of shorter(text)) yield { text: less };
+  *smaller(input: TextCase): Generator<TextCase> {
+    for (const text of shorter(input.text)) yield { ...input, text };
   }
   files({ text }: TextCase): Record<string, Buffer | string> {
     return { '.txt': Buffer.from(text, 'latin1') };

@@ -46,6 +46,8 @@ export interface GuestParts {
     source: BlockSource,
     ctx: Context,
     others: () => Iterable<BlockSource>,
+    /** The volume's. */
+    name: string,
   ): FileSystem | undefined;
 }
 
@@ -160,7 +162,7 @@ export class Guest {
             }
           };
           try {
-            const fs = guest.#parts.openFileSystem(source, guest.#ctx, others);
+            const fs = guest.#parts.openFileSystem(source, guest.#ctx, others, name);
             opened = { fs: fs && new CachedFileSystem(fs) };
           } catch (error) {
             if (!(error instanceof GuestError)) throw error;

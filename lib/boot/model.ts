@@ -33,6 +33,8 @@ export interface BootTarget {
   readonly notes: readonly string[];
   /** The menu that the entry opened (`configfile`), of which this target is the default: a person is shown it. */
   readonly menu?: BootMenu;
+  /** `args` are what the guest gets, `--args` worked in: a policy has judged them. */
+  readonly settled?: true;
   /** `args` with `--args` worked in, for a system that wants it elsewhere than at the end (Solaris). */
   mergeArgs?(added: ByteString): ByteString;
 }
@@ -103,6 +105,8 @@ export interface BootMenu {
   readonly colours?: Colours;
   /** False where a person may choose entries and not change them (systemd-boot's `editor no`). */
   readonly editable?: boolean;
+  /** Why not, where it is not the configuration that forbids it. Printable. */
+  readonly locked?: string;
   /** GRUB's command line in the state of this menu; absent for other formats. Each call makes a new one. */
   shell?(): Shell;
   /** The menu that the password opens instead of this one (GRUB legacy's `password PASSWORD FILE`). */

@@ -2,6 +2,7 @@
 import { fstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Kind } from '../../menu/terminal';
+import type { BootTarget } from '../boot/model';
 import { Bootloader, type Decision, type Listing, type Request } from '../bootloader';
 import { GuestError } from '../bytes/errors';
 import { LIMITS, type Limits } from '../bytes/limits';
@@ -10,11 +11,12 @@ import { ChunkWriter, copyFile } from '../extract/copy';
 import { copyInitrds } from '../extract/initrd';
 import { formatResult, type Result } from '../output/format';
 import { writeAll } from '../output/write';
+import type { Policy } from '../policy/types';
 import { dropPrivileges } from '../sandbox/drop';
 import { Janitor } from '../sandbox/janitor';
 import { newResult, Outputs, openResult, outputDirectory } from '../sandbox/outputs';
 import { openDisk } from '../source/file';
-import { type BlockSource, SliceSource } from '../source/types';
+import type { BlockSource } from '../source/types';
 import { UsageError } from './getopt';
 import { type Options, parseOptions } from './options';
 
@@ -101,6 +103,7 @@ export interface Given {
   /** What confines this process, for the log. */
   readonly force: string;
   readonly console?: Kind | undefined;
+  readonly policy: Policy | undefined;
   /** The result as it is written; throws what cannot be said. */
   format(result: Result): Buffer;
   /** Which files the toolstack was told of. */
@@ -109,6 +112,10 @@ export interface Given {
 
 async function run(options: Options, limits: Limits | undefined): Promise<number> {
   // Everything that needs root comes first, and sees no guest byte: descriptors are opened, files are made.
+  const policy =
+    options.policy === undefined
+      ? undefined
+      : (require('../policy') as typeof import('../policy')).loadPolicy(options, join);
   const disks = openDisks(options, limits);
   const boots = options.action === 'boot';
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
@@ -123,7 +130,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
     const { sandbox, runas, user } = options;
     const force = sandbox === 'off' ? 'sandbox off' : dropPrivileges(runas ?? user, __dirname);
     const format = (result: Result) => formatResult(result, options.format);
-    given = { disks, outputs, fd, force, format, keep: 'nothing' };
+    given = { disks, outputs, fd, force, format, policy, keep: 'nothing' };
     const status = await boot(options, limits, given);
     good = status === 0;
     return status;
@@ -136,7 +143,7 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
 
 /** From the opened disks to the printed result. */
 export async function boot(options: Options, limits: Limits | undefined, given: Given): Promise<number> {
-  const { disks, outputs, fd, force } = given;
+  const { disks, outputs, fd, force, policy } = given;
   if (options.debug) log(`nodegrub ${VERSION}, node ${process.version}, ${force}`);
   if (options.ramdisk !== undefined && options.kernel === undefined)
     log('warning: --ramdisk without --kernel is ignored');
@@ -146,8 +153,9 @@ export async function boot(options: Options, limits: Limits | undefined, given: 
     openAs: options.action === 'isconfig' ? reports().configFileSystem(options.operands[0]!) : undefined,
     bootfs: options.args?.includes('zfs-bootfs=') ? reports().namedBootfs(options.args) : undefined,
     guess: options.guess && options.action !== 'isconfig',
-    quiet: !options.interactive || options.action !== 'boot',
+    quiet: !options.interactive || options.action !== 'boot' || !!policy?.quiet,
     limits,
+    policy,
     say: log,
   };
   const loader = new Bootloader(request);
@@ -177,7 +185,7 @@ export async function boot(options: Options, limits: Limits | undefined, given: 
     if (options.debug || (outputs && options.interactive))
       log(`nodegrub ${VERSION} (${force}) boots ${decision.where}`);
     for (const note of decision.target.notes) log(`note: ${note}`);
-    const args = join(decision, options);
+    const args = join(decision.target, options);
     if (args.length > LIMITS.guestCommandLine)
       log(
         `warning: the arguments are ${args.length} bytes, a PV guest's are cut after ${LIMITS.guestCommandLine}`,
@@ -195,7 +203,7 @@ export async function boot(options: Options, limits: Limits | undefined, given: 
     }
     writeAll(fd, printed.bytes, 'the result');
     given.keep = printed.ramdisk ? 'both' : 'kernel';
-    if (options.debug) logReads(disks);
+    if (options.debug) reports().logReads(disks, log);
     return 0;
   }
 }
@@ -208,13 +216,7 @@ export function openDisks(
   if (options.action === 'isconfig') return [reports().configDisk(options.operands[0]!, limits)];
   return options.operands.map((path, i) => {
     const disk = open(path, i);
-    if (i > 0 || options.offset === undefined) return disk;
-    if (options.offset >= disk.size)
-      throw new GuestError(
-        'io',
-        `--offset=${options.offset} is beyond the end of the disk (${disk.size} bytes)`,
-      );
-    return new SliceSource(disk, options.offset, disk.size - options.offset, disk.label);
+    return i > 0 || options.offset === undefined ? disk : reports().from(disk, options.offset);
   });
 }
 
@@ -225,8 +227,8 @@ function decide(loader: Bootloader, options: Options): Decision | undefined {
 }
 
 /** `--args` joins with one blank, and alone stands without a leading one. */
-function join(decision: Decision, options: Options): ByteString {
-  const { target } = decision;
+export function join(target: BootTarget, options: Options): ByteString {
+  if (target.settled) return target.args;
   const own = target.args;
   const added = options.args ?? '';
   const both = own !== '' && added !== '' ? `${own} ${added}` : own + added;
@@ -265,6 +267,7 @@ async function extract(
       await copyInitrds(initrds, second, loader.context);
       await second.end();
     }
+    loader.policy?.checkCopied(decision.target, outputs, loader.context);
   } catch (error) {
     if (error instanceof GuestError) error.where.unshift(decision.where);
     throw error;
@@ -301,12 +304,4 @@ function list(loader: Bootloader, options: Options, fd: number): number {
   if (listing) return 0;
   for (const line of reports().failureLines(printable(fromHost(image)), loader.diagnostics)) log(line);
   return 1;
-}
-
-function logReads(disks: readonly BlockSource[]): void {
-  for (const disk of disks) {
-    const counted = disk as { reads?: number; bytesRead?: number };
-    if (counted.reads !== undefined)
-      log(`${disk.label}: ${counted.bytesRead} bytes in ${counted.reads} reads`);
-  }
 }

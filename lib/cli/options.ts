@@ -30,6 +30,8 @@ export interface Options {
   /** What root becomes where there is no `--runas`; undefined: nobody. */
   readonly user: number | undefined;
   readonly sandbox: Sandbox;
+  /** The host admin's policy: a file of the host's. */
+  readonly policy: string | undefined;
   readonly debug: boolean;
   /** Seconds that the menu waits where the guest names no time; undefined: for ever. */
   readonly menuTimeout: number | undefined;
@@ -60,6 +62,7 @@ const SPECS: readonly OptionSpec[] = [
   { long: 'menu-timeout', takesValue: true, own: true },
   { long: 'user', takesValue: true, own: true },
   { long: 'sandbox', takesValue: true, own: true },
+  { long: 'policy', takesValue: true, own: true },
 ];
 
 /** What toolstacks do not ask for is a chunk. */
@@ -91,6 +94,7 @@ export function parseOptions(argv: readonly string[]): Options {
   let debug = false;
   let guess = true;
   let menuTimeout: number | undefined = 1;
+  let policy: string | undefined;
   let list = false;
   let dry = false;
   let isconfig = false;
@@ -163,6 +167,9 @@ export function parseOptions(argv: readonly string[]): Options {
       case 'no-guess':
         guess = false;
         break;
+      case 'policy':
+        policy = value;
+        break;
       case 'menu-timeout':
         menuTimeout = value === 'forever' ? undefined : wholeNumber(name, value, "not seconds or 'forever'");
     }
@@ -196,5 +203,6 @@ export function parseOptions(argv: readonly string[]): Options {
     debug,
     guess,
     menuTimeout,
+    policy,
   };
 }

@@ -1,7 +1,9 @@
 /** Everything that is said besides a result: usage, lists, failures, and what `--isconfig` needs. A chunk. */
 import type { Decision } from '../bootloader';
+import { GuestError } from '../bytes/errors';
 import { type ByteString, toUnicode } from '../bytes/text';
 import { formatResult } from '../output/format';
+import { type BlockSource, SliceSource } from '../source/types';
 import { DEFAULT_DIRECTORY, type Options } from './options';
 
 export { failureLines } from '../diagnostics';
@@ -29,6 +31,7 @@ Finds the boot configuration on a guest's disk, and copies the kernel and ramdis
       --no-guess               do not look for kernels where there is no boot configuration
       --menu-timeout=SECONDS|forever
                                how long the menu waits where the guest names no time (default 1)
+      --policy=FILE            what the host allows guests to boot (.json or .toml)
       --isconfig               the operand is a configuration file, not a disk
       --runas=UID              give up all privileges for this user id first (needs -q or --entry)
       --user=UID|NAME          the user that root becomes without --runas (default nobody)
@@ -58,4 +61,19 @@ export function describe(decision: Decision, args: ByteString, options: Options)
     },
     options.format,
   );
+}
+
+/** `--offset`: a disk without its first bytes. @throws GuestError `io` */
+export function from(disk: BlockSource, offset: number): BlockSource {
+  if (offset >= disk.size)
+    throw new GuestError('io', `--offset=${offset} is beyond the end of the disk (${disk.size} bytes)`);
+  return new SliceSource(disk, offset, disk.size - offset, disk.label);
+}
+
+export function logReads(disks: readonly BlockSource[], log: (line: string) => void): void {
+  for (const disk of disks) {
+    const counted = disk as { reads?: number; bytesRead?: number };
+    if (counted.reads !== undefined)
+      log(`${disk.label}: ${counted.bytesRead} bytes in ${counted.reads} reads`);
+  }
 }

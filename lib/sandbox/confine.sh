@@ -83,7 +83,7 @@ confine() {
       # shellcheck disable=SC2086
       for file in $files "$d"; do set -- --ro-bind "$file" "$file" "$@"; done
       set -- "$bwrap" --unshare-pid --unshare-ipc --unshare-net --unshare-uts --unshare-cgroup-try \
-        --die-with-parent --new-session --as-pid-1 "$@"
+        --die-with-parent --new-session "$@"
       ;;
     unshare)
       # In namespaces of its own, /sys is where the new root is put together. $0 there: the user.
@@ -101,7 +101,10 @@ confine() {
           mount --bind -- "$file" "$root$file" && mount -o remount,bind,ro,nosuid,nodev -- "$root$file" || exit
         done
         mount -o remount,ro "$root" || exit
-        exec unshare --root="$root" --wd=/ --setgid="$uid" --setuid="$uid" -- "$@"
+        # Not by exec: this shell, which is the first process of its namespace, ends with the parent, and the others with it.
+        # Whoever changes its user is forgotten (prctl(2): PR_SET_PDEATHSIG).
+        unshare --root="$root" --wd=/ --setgid="$uid" --setuid="$uid" -- "$@"
+        exit "$?"
       ' "$uid" "$(set -- $files "$d"; echo $#)" $files "$d" "$@"
       # Without the filter there is no other bound on processes (dash and busybox: -p, bash: -u).
       limit -p 256 || limit -u 256 || return
@@ -112,7 +115,7 @@ confine() {
   case $method in
     bwrap)
       shift
-      set -- "$bwrap" --unshare-user --cap-drop ALL "$@"
+      set -- "$bwrap" --as-pid-1 --unshare-user --cap-drop ALL "$@"
       if [ -n "$setpriv" ]; then
         set -- "$setpriv" --reuid="$uid" --regid="$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
       fi
@@ -120,6 +123,7 @@ confine() {
       ;;
     bwrap-root)
       shift
+      # As process 1 it would outlive the parent: whoever changes its user is forgotten (prctl(2): PR_SET_PDEATHSIG).
       set -- "$bwrap" --cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID "$@"
       exec 9<"$d/seccomp-drop.bpf"
       ;;

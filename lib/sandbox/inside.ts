@@ -7,16 +7,17 @@
  *     kN, rN       kernel and ramdisk, for writing
  *     dN[:S:L]     a disk, in order; of a block device its bytes and its logical sector size
  *     cN           the configuration of `--isconfig`
+ *     pN           the policy and its certificates, as JSON (policy/document.ts: PolicyText), to the end
  *     xN           what the parent's caller left open: closed here
  *     uN           the user to become
  *     gN           there a byte comes from the parent, if it lives still, before the first of the guest's is read
  *     mN:KIND:C:R  where the menu draws, a console of C columns and R rows; KIND: letters of `consoleKind`
  */
-import { closeSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstat, readFileSync, readSync } from 'node:fs';
 import type { Kind } from '../../menu/terminal';
 import { GuestError } from '../bytes/errors';
 import { fromBytes, printable } from '../bytes/text';
-import { boot, type Given, limitsInForce, log, openDisks, reported } from '../cli/main';
+import { boot, type Given, join, limitsInForce, log, openDisks, reported } from '../cli/main';
 import { type Options, parseOptions } from '../cli/options';
 import { writeAll } from '../output/write';
 import { FileSource, labelOf } from '../source/file';
@@ -35,6 +36,7 @@ interface Handed {
   readonly kernel?: number;
   readonly ramdisk?: number;
   readonly config?: number;
+  readonly policy?: number;
   readonly disks: readonly (readonly number[])[];
   readonly foreign: readonly number[];
   readonly user?: number;
@@ -55,6 +57,7 @@ function handed(word: string): Handed {
   return {
     ...(one('k') !== undefined && { kernel: one('k')!, ramdisk: one('r')! }),
     ...(one('c') !== undefined && { config: one('c')! }),
+    ...(one('p') !== undefined && { policy: one('p')! }),
     ...(one('u') !== undefined && { user: one('u')! }),
     ...(one('g') !== undefined && { go: one('g')! }),
     ...(drawn && { console: consoleOf(drawn) }),
@@ -91,6 +94,8 @@ export async function inside(argv: readonly string[]): Promise<number> {
       }
     }
     if (given.user !== undefined) dropPrivileges(given.user, __dirname);
+    // The thread that copy.ts writes with: from here on there may be no new one (parent.ts).
+    fstat(2, () => {});
     writeAll(2, Buffer.from(READY), 'to the parent');
     if (given.go !== undefined && readSync(given.go, Buffer.alloc(1)) !== 1) return 1;
     return boot(options, limitsInForce(), parsed(options, given));
@@ -119,6 +124,14 @@ function parsed(options: Options, given: Handed): Given {
     fd: 1,
     force: given.force,
     console: given.console,
+    policy:
+      given.policy === undefined
+        ? undefined
+        : (require('../policy') as typeof import('../policy')).policyFrom(
+            JSON.parse(readFileSync(given.policy, 'utf8')),
+            options,
+            (target) => join(target, options),
+          ),
     format: answer,
     keep: 'nothing',
   };

@@ -19,7 +19,7 @@ import { join, resolve } from 'node:path';
 import { GuestError, hostError } from '../bytes/errors';
 import { Janitor } from './janitor';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_WRONLY } = constants;
 
 export interface OutputFile {
   readonly path: string;
@@ -101,10 +101,10 @@ export class Outputs {
     fstat(this.kernel.fd, () => {});
   }
 
-  /** A new file, mode 0600, never through a link. */
+  /** A new file, mode 0600, never through a link. Read again by a policy that judges what was copied. */
   #make(path: string, keepIfNotOurs: readonly number[]): OutputFile {
     try {
-      return { path, fd: openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600) };
+      return { path, fd: openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600) };
     } catch (error) {
       this.#janitor.release(keepIfNotOurs);
       throw hostError(`cannot make ${path}`, error);

@@ -3,10 +3,10 @@
  * what to do where the sandbox cannot be had. It opens and makes what is needed, starts the parser (confine.sh) with descriptors
  * only, believes one short answer (message.ts), and alone writes to the terminal, the log and the result. A chunk.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import { consoleKind } from '../../menu/terminal';
 import { GuestError, hostError } from '../bytes/errors';
@@ -16,6 +16,7 @@ import { log, openDisks } from '../cli/main';
 import type { Options } from '../cli/options';
 import { formatResult } from '../output/format';
 import { writeAll } from '../output/write';
+import type { PolicyText } from '../policy/document';
 import { type FileSource, openDisk } from '../source/file';
 import { NOBODY } from './drop';
 import { shownLine } from './inside';
@@ -57,11 +58,19 @@ export async function strict(
   const own = process.geteuid!();
   const uid = options.runas ?? options.user ?? (own === 0 ? NOBODY : own);
   if (own !== 0 && own !== uid) throw new GuestError('io', `cannot become user ${uid}: this is not root`);
-  if (own === 0) for (const path of [__filename, realpathSync(process.execPath)]) mustBeReadable(path, uid);
+  const program = readdirSync(__dirname).filter((name) => /\.js(\.flags)?(\.cache)?$/.test(name));
+  if (own === 0)
+    for (const path of [...program.map((name) => join(__dirname, name)), realpathSync(process.execPath)])
+      mustBeReadable(path, uid);
+  // It is read with the rights of whoever names it.
+  const policy =
+    options.policy === undefined
+      ? undefined
+      : (require('../policy/read') as typeof import('../policy/read')).readPolicy(options.policy);
   const without = methods(own === 0 ? 'root' : 'user');
   const reasons: string[] = [...without.reasons];
   for (const method of without.methods) {
-    const status = await attempt(argv, options, limits, uid, method, reasons);
+    const status = await attempt(argv, options, limits, policy, uid, method, reasons);
     if (status !== undefined) return status;
   }
   const why = reasons.join('; ');
@@ -123,7 +132,7 @@ function methods(who: Root): { methods: string[]; reasons: string[] } {
   else reasons.push('user namespaces are forbidden here');
   if (who === 'user') return { methods: found, reasons };
   if (missing('bwrap').length === 0) found.push('bwrap-root');
-  const tools = missing('unshare', 'setpriv', 'mount');
+  const tools = missing('unshare', 'setpriv', 'prlimit', 'mount');
   if (tools.length === 0) found.push('unshare');
   else reasons.push(`${tools.join(' and ')} not installed`);
   return { methods: found, reasons };
@@ -137,6 +146,7 @@ async function attempt(
   argv: readonly string[],
   options: Options,
   limits: Limits | undefined,
+  policy: PolicyText | undefined,
   uid: number,
   method: string,
   reasons: string[],
@@ -156,7 +166,7 @@ async function attempt(
       give(handing, 'k', outputs.kernel.fd);
       give(handing, 'r', outputs.ramdisk.fd);
     }
-    const child = new Parser(argv, options, limits, uid, method, handing);
+    const child = new Parser(argv, options, limits, policy, uid, method, handing);
     const printed = boots ? undefined : (bytes: Buffer) => writeAll(fd, bytes, 'the result');
     const said = await child.end(printed);
     if (!said.ready) {
@@ -269,6 +279,7 @@ class Parser {
   readonly #child: ChildProcess;
   readonly #interactive: boolean;
   readonly #stop: (() => void)[] = [];
+  readonly #method: string;
   #ready = false;
   #reason: string | undefined;
   #lines: string[] = [];
@@ -282,19 +293,30 @@ class Parser {
     argv: readonly string[],
     options: Options,
     limits: Limits | undefined,
+    policy: PolicyText | undefined,
     uid: number,
     method: string,
     { stdio, words }: Handing,
   ) {
     this.#interactive = options.interactive && options.action === 'boot';
+    this.#method = method;
     const mine = new Set(stdio.map((_, i) => FIRST + i));
+    const pipes: number[] = [];
+    const pipe = (): number => {
+      const fd = FIRST + stdio.length + pipes.length;
+      pipes.push(fd);
+      mine.add(fd);
+      return fd;
+    };
+    const drawing = this.#interactive ? pipe() : 0;
+    const rules = policy ? pipe() : 0;
+    if (policy) words.push(`p${rules}`);
     const kind = consoleKind(process.env);
     const drawn = isatty(kind.fd);
     if (this.#interactive) {
       const letters = `${kind.tty ? 't' : ''}${kind.full ? 'f' : ''}${kind.utf8 ? 'u' : ''}${drawn ? 'd' : ''}`;
       const { columns = 0, rows = 0 } = kind.fd === 1 ? process.stdout : process.stderr;
-      mine.add(FIRST + stdio.length);
-      words.push([`m${FIRST + stdio.length}`, letters, columns, rows].join(':'));
+      words.push([`m${drawing}`, letters, columns, rows].join(':'));
     }
     words.push(
       'g0',
@@ -328,7 +350,7 @@ class Parser {
           'pipe',
           ...Array.from({ length: FIRST - 3 }, () => 'ignore' as const),
           ...stdio,
-          ...(this.#interactive ? (['pipe'] as const) : []),
+          ...pipes.map(() => 'pipe' as const),
         ],
         env: {
           PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -349,7 +371,12 @@ class Parser {
         },
       },
     );
-    if (this.#interactive) this.#lend(kind.fd, this.#child.stdio[FIRST + stdio.length] as Readable, kind.tty);
+    if (policy) {
+      const to = this.#child.stdio[rules] as Writable;
+      to.on('error', () => {});
+      to.end(JSON.stringify(policy));
+    }
+    if (this.#interactive) this.#lend(kind.fd, this.#child.stdio[drawing] as Readable, kind.tty);
     else {
       const timer = setTimeout(
         () => this.#kill(`the sandbox took more than ${LONGEST_MS / 1000} s`),
@@ -404,6 +431,10 @@ class Parser {
     this.#rest = lines.pop()!;
     for (const line of lines) {
       if (!this.#ready && `${line}\n` === READY) {
+        if (this.#method === 'unshare' && !noMoreProcesses(this.#child.pid!)) {
+          this.#kill('its processes could not be limited');
+          return;
+        }
         this.#ready = true;
         this.#child.stdin!.write('\n');
         this.#passKeys();
@@ -464,6 +495,25 @@ class Parser {
       for (const name of signals) process.off(name, ended);
     });
   }
+}
+
+/**
+ * Where no filter says that new processes may only be threads: from here on there are none at all. Node could not start so.
+ * @param pid a chain of processes, each the only child of another (confine.sh); the last one is Node
+ */
+function noMoreProcesses(pid: number): boolean {
+  let last = String(pid);
+  try {
+    for (;;) {
+      const child = readFileSync(`/proc/${last}/task/${last}/children`, 'latin1').trim();
+      if (child === '') break;
+      last = child;
+    }
+  } catch {
+    return false;
+  }
+  const limited = spawnSync(fileOf('prlimit')!, ['--pid', last, '--nproc=0:0'], { stdio: 'ignore', env: {} });
+  return limited.status === 0;
 }
 
 /** A list goes to whoever asked for it with the guest's bytes, but not with controls that a terminal obeys (NUL ends items). */

@@ -5,7 +5,7 @@
 # fs/reiserfs/reiserfs`); what they need is loaded too. Inside, / is the host's tree, over 9p; disks are images in loop devices.
 # /dev/shm is the machine's own, and much faster: images are made there and copied out at the end. What SCRIPT prints on stdout
 # is printed here, and its status is returned. DEBIAN_TIMEOUT: seconds, default 900. The kernel is unpacked into a folder of its
-# own (DEBIAN_CACHE), not installed.
+# own (DEBIAN_CACHE), not installed. `debian-linux.sh --kernel` only says where the kernel is, which Debian has signed.
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin
 cache=${DEBIAN_CACHE:-/var/cache/nodegrub/debian-linux}
@@ -22,6 +22,7 @@ if [ ! -e "$cache/$version/done" ]; then
   touch "$cache/$version/done"
 fi
 flock -u 4
+[ "${1:-}" != --kernel ] || { echo "$cache/$version/boot/vmlinuz-$version"; exit; }
 modules=$cache/$version/lib/modules/$version/kernel
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/root"/{bin,proc,host}

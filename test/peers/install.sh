@@ -27,6 +27,8 @@ packages=(
   systemd systemd-boot ovmf gcc
   # programs that hash passwords (syslinux-utils and grub-common have two more)
   openssl whois perl libcrypt-passwdmd5-perl
+  # signer of PE images, and what verifies them
+  sbsigntool
   # squashfs by both makers; samples of compressed data
   squashfs-tools squashfs-tools-ng lz4 lzop xz-utils
   # makers of XFS, UFS, btrfs
