@@ -502,17 +502,24 @@ class Parser {
  * @param pid a chain of processes, each the only child of another (confine.sh); the last one is Node
  */
 function noMoreProcesses(pid: number): boolean {
-  let last = String(pid);
-  try {
-    for (;;) {
-      const child = readFileSync(`/proc/${last}/task/${last}/children`, 'latin1').trim();
-      if (child === '') break;
-      last = child;
+  const children = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      // The name may hold blanks and parentheses: what counts begins after the last one.
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      children.set(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]), Number(name));
+    } catch {
+      // It has ended meanwhile.
     }
-  } catch {
-    return false;
   }
-  const limited = spawnSync(fileOf('prlimit')!, ['--pid', last, '--nproc=0:0'], { stdio: 'ignore', env: {} });
+  let last = pid;
+  for (let next = children.get(last); next !== undefined; next = children.get(last)) last = next;
+  if (last === pid) return false;
+  const limited = spawnSync(fileOf('prlimit')!, ['--pid', String(last), '--nproc=0:0'], {
+    stdio: 'ignore',
+    env: {},
+  });
   return limited.status === 0;
 }
 
