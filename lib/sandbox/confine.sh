@@ -1,7 +1,7 @@
 # The sandbox: what stands between the parser and dom0. For /bin/sh (dash, busybox or bash), read by strict.sh and by parent.ts.
 #
 # Set before: $node, $files (what it loads: absolute paths, one a line), $flags (Node's), $d (the program's folder, absolute),
-# $file_mb and $data_mb (limits in MiB), $pass (NAME=VALUE of the environment, one a line). Descriptors beside 0 to 2 that the
+# $file_mb and $data_mb (MiB of a file, and that the parser may hold beside the $start_mb of Node itself), $pass (NAME=VALUE of the environment, one a line). Descriptors beside 0 to 2 that the
 # caller opened are the parser's; 9 is used here.
 newline='
 '
@@ -73,7 +73,7 @@ confine() {
   set -- "$node" $flags "$d/nodegrub.js" "--inside=$inside;sandbox strict ($force), user $uid" "$@"
 
   # Blocks of 512 bytes, KiB, seconds. RLIMIT_DATA holds V8, RLIMIT_AS does not: it reserves more than it uses.
-  limit -c 0 && limit -f $((file_mb * 2048)) && limit -d $((data_mb * 1024)) && limit -t 120 && limit -n 256 && cd / || return
+  limit -c 0 && limit -f $((file_mb * 2048)) && limit -d $(((data_mb + ${start_mb:-128}) * 1024)) && limit -t 120 && limit -n 256 && cd / || return
   set -f
   IFS=$newline
   case $method in

@@ -29,8 +29,6 @@ import { Screening } from './screening';
 const MIB = 1024 * 1024;
 /** As pygrub's --runas: PYGRUB_MAX_FILE_SIZE_MB. */
 const FILE_MB = 128;
-/** RLIMIT_DATA beside what the parser may hold: Node's own start, V8's code, four threads' stacks. */
-const START_MB = 128;
 /** Bytes of a list. */
 const LIST_BYTES = 64 * MIB;
 /** An unattended run; libxl allows 120 s. */
@@ -363,7 +361,7 @@ class Parser {
           setpriv: process.geteuid!() === 0 ? fileOf('setpriv') : '',
           unshare: fileOf('unshare'),
           file_mb: String(fileMb),
-          data_mb: String(Math.ceil(memory / MIB) + START_MB),
+          data_mb: String(Math.ceil(memory / MIB)),
           pass: [
             `PYGRUB_MAX_FILE_SIZE_MB=${fileMb}`,
             ...pass.map(([name, value]) => `${name}=${value}`),

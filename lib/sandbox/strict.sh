@@ -99,7 +99,7 @@ strict() {
   [ "$output" = - ] || plain_path "$output" || return
   file_mb=${PYGRUB_MAX_FILE_SIZE_MB:-128} memory=${PYGRUB_MAX_RAM_USAGE_MB:-256}
   case $file_mb:$memory in *[!0-9:]* | 0* | *:0* | *???????*:* | *:???????*) return ;; esac
-  data_mb=$((memory + 128))
+  data_mb=$memory
   pass=PYGRUB_MAX_FILE_SIZE_MB=$file_mb${newline}PYGRUB_MAX_RAM_USAGE_MB=$memory
   case $(export -p) in *NODEGRUB_MAX_*) return ;; esac
   # Root, with the sandbox's programs and the janitor's at hand
