@@ -278,6 +278,7 @@ class Parser {
   readonly #interactive: boolean;
   readonly #stop: (() => void)[] = [];
   readonly #method: string;
+  readonly #uid: number;
   #ready = false;
   #reason: string | undefined;
   #lines: string[] = [];
@@ -298,6 +299,7 @@ class Parser {
   ) {
     this.#interactive = options.interactive && options.action === 'boot';
     this.#method = method;
+    this.#uid = uid;
     const mine = new Set(stdio.map((_, i) => FIRST + i));
     const pipes: number[] = [];
     const pipe = (): number => {
@@ -429,7 +431,7 @@ class Parser {
     this.#rest = lines.pop()!;
     for (const line of lines) {
       if (!this.#ready && `${line}\n` === READY) {
-        if (this.#method === 'unshare' && !noMoreProcesses(this.#child.pid!)) {
+        if (this.#method === 'unshare' && !noMoreProcesses(this.#child.pid!, this.#uid)) {
           this.#kill('its processes could not be limited');
           return;
         }
@@ -499,7 +501,7 @@ class Parser {
  * Where no filter says that new processes may only be threads: from here on there are none at all. Node could not start so.
  * @param pid a chain of processes, each the only child of another (confine.sh); the last one is Node
  */
-function noMoreProcesses(pid: number): boolean {
+function noMoreProcesses(pid: number, uid: number): boolean {
   const children = new Map<number, number>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
@@ -514,10 +516,16 @@ function noMoreProcesses(pid: number): boolean {
   let last = pid;
   for (let next = children.get(last); next !== undefined; next = children.get(last)) last = next;
   if (last === pid) return false;
-  const limited = spawnSync(fileOf('prlimit')!, ['--pid', String(last), '--nproc=0:0'], {
-    stdio: 'ignore',
-    env: {},
-  });
+  // As that user: root in a container may not (CAP_SYS_RESOURCE).
+  const words = [
+    `--reuid=${uid}`,
+    `--regid=${uid}`,
+    '--clear-groups',
+    fileOf('prlimit')!,
+    '--pid',
+    String(last),
+  ];
+  const limited = spawnSync(fileOf('setpriv')!, [...words, '--nproc=0:0'], { stdio: 'ignore', env: {} });
   return limited.status === 0;
 }
 
