@@ -47,6 +47,8 @@ packages=(
   f2fs-tools
   # JFS and ReiserFS; the machine that runs Debian's own kernel (debian-linux.sh)
   jfsutils reiserfsprogs busybox-static perl-base
+  # the strict sandbox
+  bubblewrap
   # ZFS before feature flags; openzfs.sh fetches the newer one, and makes its maker
   zfs-fuse gcc
 )
