@@ -148,6 +148,18 @@ function make(): void {
   }
 }
 
+/** MiB of data (RLIMIT_DATA) with which this Node starts, with its threads: 20 needs less than 64, 24 more than 512. */
+function startSize(node: string): number {
+  const enough = [64, 128, 256, 384, 512, 640, 768, 1024, 1536].find(
+    (mb) =>
+      spawnSync('/bin/sh', ['-c', 'ulimit -c 0; ulimit -d "$1"; exec "$0" -e 0', node, String(mb * 1024)], {
+        stdio: 'ignore',
+        env: {},
+      }).status === 0,
+  );
+  return (enough ?? 2048) + 64;
+}
+
 /** What the sandbox is made with: the files that Node needs, the filters of system calls for this machine, the script. */
 function sandbox(): void {
   const node = realpathSync(process.execPath);
@@ -160,7 +172,7 @@ function sandbox(): void {
   }
   put(
     'nodegrub-strict',
-    `node=\${node-${quoted(node)}}\nfiles=\${files-${quoted(files)}}\n${confine}\n${strict}`,
+    `start_mb=${startSize(node)}\nnode=\${node-${quoted(node)}}\nfiles=\${files-${quoted(files)}}\n${confine}\n${strict}`,
   );
 }
 

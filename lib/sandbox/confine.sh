@@ -1,7 +1,7 @@
 # The sandbox: what stands between the parser and dom0. For /bin/sh (dash, busybox or bash), read by strict.sh and by parent.ts.
 #
 # Set before: $node, $files (what it loads: absolute paths, one a line), $flags (Node's), $d (the program's folder, absolute),
-# $file_mb and $data_mb (limits in MiB), $pass (NAME=VALUE of the environment, one a line). Descriptors beside 0 to 2 that the
+# $file_mb and $data_mb (MiB of a file, and that the parser may hold beside the $start_mb of Node itself), $pass (NAME=VALUE of the environment, one a line). Descriptors beside 0 to 2 that the
 # caller opened are the parser's; 9 is used here.
 newline='
 '
@@ -73,7 +73,7 @@ confine() {
   set -- "$node" $flags "$d/nodegrub.js" "--inside=$inside;sandbox strict ($force), user $uid" "$@"
 
   # Blocks of 512 bytes, KiB, seconds. RLIMIT_DATA holds V8, RLIMIT_AS does not: it reserves more than it uses.
-  limit -c 0 && limit -f $((file_mb * 2048)) && limit -d $((data_mb * 1024)) && limit -t 120 && limit -n 256 && cd / || return
+  limit -c 0 && limit -f $((file_mb * 2048)) && limit -d $(((data_mb + ${start_mb:-128}) * 1024)) && limit -t 120 && limit -n 256 && cd / || return
   set -f
   IFS=$newline
   case $method in
@@ -83,7 +83,7 @@ confine() {
       # shellcheck disable=SC2086
       for file in $files "$d"; do set -- --ro-bind "$file" "$file" "$@"; done
       set -- "$bwrap" --unshare-pid --unshare-ipc --unshare-net --unshare-uts --unshare-cgroup-try \
-        --die-with-parent --new-session --as-pid-1 "$@"
+        --die-with-parent --new-session "$@"
       ;;
     unshare)
       # In namespaces of its own, /sys is where the new root is put together. $0 there: the user.
@@ -101,7 +101,10 @@ confine() {
           mount --bind -- "$file" "$root$file" && mount -o remount,bind,ro,nosuid,nodev -- "$root$file" || exit
         done
         mount -o remount,ro "$root" || exit
-        exec unshare --root="$root" --wd=/ --setgid="$uid" --setuid="$uid" -- "$@"
+        # Not by exec: this shell, which is the first process of its namespace, ends with the parent, and the others with it.
+        # Whoever changes its user is forgotten (prctl(2): PR_SET_PDEATHSIG).
+        unshare --root="$root" --wd=/ --setgid="$uid" --setuid="$uid" -- "$@"
+        exit "$?"
       ' "$uid" "$(set -- $files "$d"; echo $#)" $files "$d" "$@"
       # Without the filter there is no other bound on processes (dash and busybox: -p, bash: -u).
       limit -p 256 || limit -u 256 || return
@@ -112,7 +115,7 @@ confine() {
   case $method in
     bwrap)
       shift
-      set -- "$bwrap" --unshare-user --cap-drop ALL "$@"
+      set -- "$bwrap" --as-pid-1 --unshare-user --cap-drop ALL "$@"
       if [ -n "$setpriv" ]; then
         set -- "$setpriv" --reuid="$uid" --regid="$uid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
       fi
@@ -120,6 +123,7 @@ confine() {
       ;;
     bwrap-root)
       shift
+      # As process 1 it would outlive the parent: whoever changes its user is forgotten (prctl(2): PR_SET_PDEATHSIG).
       set -- "$bwrap" --cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID "$@"
       exec 9<"$d/seccomp-drop.bpf"
       ;;

@@ -14,7 +14,7 @@
  *     gN           there a byte comes from the parent, if it lives still, before the first of the guest's is read
  *     mN:KIND:C:R  where the menu draws, a console of C columns and R rows; KIND: letters of `consoleKind`
  */
-import { closeSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstat, readFileSync, readSync } from 'node:fs';
 import type { Kind } from '../../menu/terminal';
 import { GuestError } from '../bytes/errors';
 import { fromBytes, printable } from '../bytes/text';
@@ -98,6 +98,8 @@ export async function inside(argv: readonly string[]): Promise<number> {
       }
     }
     if (given.user !== undefined) dropPrivileges(given.user, __dirname);
+    // The thread that copy.ts writes with: from here on there may be no new one (parent.ts).
+    fstat(2, () => {});
     writeAll(2, Buffer.from(READY), 'to the parent');
     if (given.go !== undefined && readSync(given.go, Buffer.alloc(1)) !== 1) return 1;
     return boot(options, limitsInForce(), parsed(options, given));

@@ -3,7 +3,7 @@
  * what to do where the sandbox cannot be had. It opens and makes what is needed, starts the parser (confine.sh) with descriptors
  * only, believes one short answer (message.ts), and alone writes to the terminal, the log and the result. A chunk.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -30,8 +30,6 @@ import { Screening } from './screening';
 const MIB = 1024 * 1024;
 /** As pygrub's --runas: PYGRUB_MAX_FILE_SIZE_MB. */
 const FILE_MB = 128;
-/** RLIMIT_DATA beside what the parser may hold: Node's own start, V8's code, four threads' stacks. */
-const START_MB = 128;
 /** Bytes of a list. */
 const LIST_BYTES = 64 * MIB;
 /** An unattended run; libxl allows 120 s. */
@@ -59,7 +57,10 @@ export async function strict(
   const own = process.geteuid!();
   const uid = options.runas ?? options.user ?? (own === 0 ? NOBODY : own);
   if (own !== 0 && own !== uid) throw new GuestError('io', `cannot become user ${uid}: this is not root`);
-  if (own === 0) for (const path of [__filename, realpathSync(process.execPath)]) mustBeReadable(path, uid);
+  const program = readdirSync(__dirname).filter((name) => /\.js(\.flags)?(\.cache)?$/.test(name));
+  if (own === 0)
+    for (const path of [...program.map((name) => join(__dirname, name)), realpathSync(process.execPath)])
+      mustBeReadable(path, uid);
   if (options.image?.references === 'directory')
     return weaker('files that an image names are opened by the parser itself');
   const without = methods(own === 0 ? 'root' : 'user');
@@ -131,7 +132,7 @@ function methods(who: Root): { methods: string[]; reasons: string[] } {
   else reasons.push('user namespaces are forbidden here');
   if (who === 'user') return { methods: found, reasons };
   if (missing('bwrap').length === 0) found.push('bwrap-root');
-  const tools = missing('unshare', 'setpriv', 'mount');
+  const tools = missing('unshare', 'setpriv', 'prlimit', 'mount');
   if (tools.length === 0) found.push('unshare');
   else reasons.push(`${tools.join(' and ')} not installed`);
   return { methods: found, reasons };
@@ -297,6 +298,8 @@ class Parser {
   readonly #child: ChildProcess;
   readonly #interactive: boolean;
   readonly #stop: (() => void)[] = [];
+  readonly #method: string;
+  readonly #uid: number;
   #ready = false;
   #reason: string | undefined;
   #lines: string[] = [];
@@ -316,19 +319,25 @@ class Parser {
     more: string | undefined,
   ) {
     this.#interactive = options.interactive && options.action === 'boot';
+    this.#method = method;
+    this.#uid = uid;
     const mine = new Set(stdio.map((_, i) => FIRST + i));
+    const pipes: number[] = [];
+    const pipe = (): number => {
+      const fd = FIRST + stdio.length + pipes.length;
+      pipes.push(fd);
+      mine.add(fd);
+      return fd;
+    };
+    const drawing = this.#interactive ? pipe() : 0;
+    const secret = more === undefined ? 0 : pipe();
+    if (more !== undefined) words.push(`s${secret}`);
     const kind = consoleKind(process.env);
     const drawn = isatty(kind.fd);
     if (this.#interactive) {
       const letters = `${kind.tty ? 't' : ''}${kind.full ? 'f' : ''}${kind.utf8 ? 'u' : ''}${drawn ? 'd' : ''}`;
       const { columns = 0, rows = 0 } = kind.fd === 1 ? process.stdout : process.stderr;
-      mine.add(FIRST + stdio.length);
-      words.push([`m${FIRST + stdio.length}`, letters, columns, rows].join(':'));
-    }
-    if (more !== undefined) {
-      const fd = FIRST + stdio.length + (this.#interactive ? 1 : 0);
-      mine.add(fd);
-      words.push(`s${fd}`);
+      words.push([`m${drawing}`, letters, columns, rows].join(':'));
     }
     words.push(
       'g0',
@@ -362,8 +371,7 @@ class Parser {
           'pipe',
           ...Array.from({ length: FIRST - 3 }, () => 'ignore' as const),
           ...stdio,
-          ...(this.#interactive ? (['pipe'] as const) : []),
-          ...(more === undefined ? [] : (['pipe'] as const)),
+          ...pipes.map(() => 'pipe' as const),
         ],
         env: {
           PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -378,8 +386,7 @@ class Parser {
           file_mb: String(fileMb),
           // Keys may be derived from what is typed, too.
           data_mb: String(
-            Math.ceil((memory + (options.keys.length > 0 || this.#interactive ? keyMemory : 0)) / MIB) +
-              START_MB,
+            Math.ceil((memory + (options.keys.length > 0 || this.#interactive ? keyMemory : 0)) / MIB),
           ),
           pass: [
             `PYGRUB_MAX_FILE_SIZE_MB=${fileMb}`,
@@ -388,9 +395,12 @@ class Parser {
         },
       },
     );
-    const last = this.#child.stdio[FIRST + stdio.length + (this.#interactive ? 1 : 0)];
-    if (more !== undefined) (last as Writable).on('error', () => {}).end(more);
-    if (this.#interactive) this.#lend(kind.fd, this.#child.stdio[FIRST + stdio.length] as Readable, kind.tty);
+    if (more !== undefined) {
+      const to = this.#child.stdio[secret] as Writable;
+      to.on('error', () => {});
+      to.end(more);
+    }
+    if (this.#interactive) this.#lend(kind.fd, this.#child.stdio[drawing] as Readable, kind.tty);
     else {
       const timer = setTimeout(
         () => this.#kill(`the sandbox took more than ${LONGEST_MS / 1000} s`),
@@ -445,6 +455,10 @@ class Parser {
     this.#rest = lines.pop()!;
     for (const line of lines) {
       if (!this.#ready && `${line}\n` === READY) {
+        if (this.#method === 'unshare' && !noMoreProcesses(this.#child.pid!, this.#uid)) {
+          this.#kill('its processes could not be limited');
+          return;
+        }
         this.#ready = true;
         this.#child.stdin!.write('\n');
         this.#passKeys();
@@ -505,6 +519,38 @@ class Parser {
       for (const name of signals) process.off(name, ended);
     });
   }
+}
+
+/**
+ * Where no filter says that new processes may only be threads: from here on there are none at all. Node could not start so.
+ * @param pid a chain of processes, each the only child of another (confine.sh); the last one is Node
+ */
+function noMoreProcesses(pid: number, uid: number): boolean {
+  const children = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      // The name may hold blanks and parentheses: what counts begins after the last one.
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      children.set(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]), Number(name));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  let last = pid;
+  for (let next = children.get(last); next !== undefined; next = children.get(last)) last = next;
+  if (last === pid) return false;
+  // As that user: root in a container may not (CAP_SYS_RESOURCE).
+  const words = [
+    `--reuid=${uid}`,
+    `--regid=${uid}`,
+    '--clear-groups',
+    fileOf('prlimit')!,
+    '--pid',
+    String(last),
+  ];
+  const limited = spawnSync(fileOf('setpriv')!, [...words, '--nproc=0:0'], { stdio: 'ignore', env: {} });
+  return limited.status === 0;
 }
 
 /** A list goes to whoever asked for it with the guest's bytes, but not with controls that a terminal obeys (NUL ends items). */

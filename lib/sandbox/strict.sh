@@ -53,7 +53,7 @@ fail() {
 
 # NUMBER...: the janitor keeps these files
 keep() {
-  { echo g "$@" >&8; } 2>/dev/null
+  echo g "$@" 2>/dev/null >&8
   exec 8>&-
 }
 
@@ -99,7 +99,7 @@ strict() {
   [ "$output" = - ] || plain_path "$output" || return
   file_mb=${PYGRUB_MAX_FILE_SIZE_MB:-128} memory=${PYGRUB_MAX_RAM_USAGE_MB:-256}
   case $file_mb:$memory in *[!0-9:]* | 0* | *:0* | *???????*:* | *:???????*) return ;; esac
-  data_mb=$((memory + 128))
+  data_mb=$memory
   pass=PYGRUB_MAX_FILE_SIZE_MB=$file_mb${newline}PYGRUB_MAX_RAM_USAGE_MB=$memory
   case $(export -p) in *NODEGRUB_MAX_*) return ;; esac
   # Root, with the sandbox's programs and the janitor's at hand
@@ -177,12 +177,14 @@ end
     exit 125
   } </dev/null >&9 2>&9 &
   parser=$!
+  # Somebody may have killed the janitor: then nothing is removed, but a whole boot is a success.
+  trap '' PIPE
   exec 7<&- 9>&-
   said=$(exec head -c 262144 <&6 3>&- 4>&- 5>&- 6<&- 8>&-)
   exec 6<&-
   wait "$parser"
   status=$?
-  { echo g >&8; } 2>/dev/null
+  echo g 2>/dev/null >&8
 
   # message.ts: a tab, which no line for the log holds, then a word; each once, in this order.
   tab='	' order= has_ramdisk= args= reason= lines= odd=
@@ -209,6 +211,7 @@ end
     wait
     IFS=" $tab$newline"
     set +f
+    trap - PIPE
     return
     ;;
   esac

@@ -51,6 +51,8 @@ packages=(
   jfsutils reiserfsprogs busybox-static perl-base
   # arrays and logical volumes
   lvm2 mdadm
+  # the strict sandbox
+  bubblewrap
   # ZFS before feature flags; openzfs.sh fetches the newer one, and makes its maker
   zfs-fuse gcc
 )

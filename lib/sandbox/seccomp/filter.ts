@@ -20,7 +20,7 @@ export const UNKNOWN = ERRNO | 38;
 
 /** Whatever the arguments. The frequent ones first: a filter is run through for each call. */
 const FREE: readonly Name[] = [
-  ...(['read', 'pread64', 'pwrite64', 'write', 'futex', 'mprotect', 'mmap', 'munmap', 'madvise'] as const),
+  ...(['read', 'pread64', 'pwrite64', 'write', 'futex', 'mprotect', 'munmap', 'madvise'] as const),
   ...(['epoll_pwait', 'epoll_wait', 'epoll_ctl', 'close', 'fstat', 'newfstatat', 'statx', 'brk'] as const),
   ...(['preadv', 'readv', 'writev', 'pwritev', 'preadv2', 'pwritev2', 'lseek', 'ftruncate'] as const),
   ...(['rt_sigprocmask', 'rt_sigaction', 'rt_sigreturn', 'sigaltstack', 'restart_syscall'] as const),
@@ -55,8 +55,11 @@ const FREE: readonly Name[] = [
   ...(['getsockopt', 'getsockname', 'execve', 'exit', 'exit_group'] as const),
 ];
 
-/** For the way without a user namespace: Node itself becomes the user, before it reads a byte of the guest's. */
-const DROP: readonly Name[] = ['setgroups', 'setresgid', 'setresuid', 'setgid', 'setuid'];
+/**
+ * For the way without a user namespace: Node itself becomes the user, before it reads a byte of the guest's, and bwrap waits for
+ * it under the same filter.
+ */
+const DROP: readonly Name[] = ['setgroups', 'setresgid', 'setresuid', 'setgid', 'setuid', 'wait4'];
 
 type Test =
   /** The argument's low half has none of these bits. */
@@ -82,7 +85,11 @@ const PRCTL = [15, 16, 3, 23, 0x53564d41];
 /** SIGABRT, for abort(); SIGSETXID too, by which glibc lets every thread change its user. */
 const signals = (drop: boolean): readonly number[] => (drop ? [6, 33] : [6]);
 
+/** MAP_SHARED, and in MAP_SHARED_VALIDATE (linux/mman.h): shared memory is not counted as data, which RLIMIT_DATA limits. */
+const SHARED = 1;
+
 const conditions = (drop: boolean): readonly (readonly [Name, Test])[] => [
+  ['mmap', { argument: 3, without: SHARED }],
   ['openat', { argument: 2, without: WRITING }],
   ['open', { argument: 1, without: WRITING }],
   ['clone', { argument: 0, oneOf: THREAD }],

@@ -116,6 +116,7 @@ export const SYSCALLS = {
   time: [201, -1],
   times: [100, 153],
   uname: [63, 160],
+  wait4: [61, 260],
   write: [1, 64],
   writev: [20, 66],
 } as const satisfies Readonly<Record<string, readonly [number, number]>>;
