@@ -62,7 +62,9 @@ function verdict(program: Buffer, arch: number, nr: number, args: readonly bigin
   const data = Buffer.alloc(64);
   data.writeUInt32LE(nr, 0);
   data.writeUInt32LE(arch, 4);
-  args.forEach((value, i) => data.writeBigUInt64LE(value, 16 + 8 * i));
+  args.forEach((value, i) => {
+    data.writeBigUInt64LE(value, 16 + 8 * i);
+  });
   let a = 0;
   for (let pc = 0; ; pc++) {
     const [code, jt, jf, k] = [
