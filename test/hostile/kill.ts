@@ -282,7 +282,9 @@ export const parserKilled: Disturbance = {
   act({ helpers }) {
     for (const pid of helpers())
       try {
-        if (!readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(JANITOR)) process.kill(pid, 'SIGKILL');
+        const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+        // `timeout` and `cat` are the helper's ears (strict.sh).
+        if (!words.includes(JANITOR) && !/^(\S*\/)?(timeout|cat)\0/.test(words)) process.kill(pid, 'SIGKILL');
       } catch {
         // It has ended already.
       }
