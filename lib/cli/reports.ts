@@ -37,9 +37,13 @@ Finds the boot configuration on a guest's disk, and copies the kernel and ramdis
       --luks-header=FILE       a detached LUKS header
       --menu-timeout=SECONDS|forever
                                how long the menu waits where the guest names no time (default 1)
+      --image-format=FORMAT    what the disk is, if it is not to be found out (auto, raw, qcow2, vhd ...)
+      --image-snapshot=NAME    an internal snapshot of a qcow2
+      --image-references=directory
+                               files that the image names may be opened in its own directory
       --policy=FILE            what the host allows guests to boot (.json or .toml)
       --isconfig               the operand is a configuration file, not a disk
-      --runas=UID              give up all privileges for this user id first (needs -q or --entry)
+      --runas=UID              parse the disk as this user, in a sandbox (needs -q or --entry)
       --user=UID|NAME          the user that root becomes without --runas (default nobody)
       --sandbox=off|basic|strict|auto
                                what is given up before the disk is looked at (default auto)
