@@ -9,6 +9,7 @@
  *     cN           the configuration of `--isconfig`
  *     xN           what the parent's caller left open: closed here
  *     uN           the user to become
+ *     zWORD        by which the processes of one sandbox are found
  *     sN           where the rest comes from (Private): what was read of the policy and of key files
  *     hN[:S:L]     a detached LUKS header, as a disk
  *     gN           there a byte comes from the parent, if it lives still, before the first of the guest's is read

@@ -4,6 +4,7 @@
  * only, believes one short answer (message.ts), and alone writes to the terminal, the log and the result. A chunk.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { accessSync, constants, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -293,6 +294,33 @@ interface Said {
   readonly how: string;
 }
 
+/** Kills what has the first line in its arguments, when stdin ends without a second one; why: strict.sh. */
+const WATCH = `trap '' HUP INT TERM QUIT PIPE USR1 USR2
+read -r name
+read -r end && exit
+for n in 1 2 3 4 5 6 7 8 9 10; do
+  left=$(printf %s "$name" | grep -lsF -f - /proc/[0-9]*/cmdline) || [ "$n" -lt 4 ] || exit
+  for process in $left; do
+    process=\${process#/proc/}
+    kill -9 "\${process%/cmdline}"
+  done
+  sleep 0.1
+done`;
+
+/** A process that ends the sandbox of this name when this process has ended without calling what is returned. */
+function watched(name: string): () => void {
+  const watch = spawn('/bin/sh', ['-c', WATCH], {
+    cwd: '/',
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: { PATH: '/usr/bin:/bin' },
+  });
+  watch.on('error', () => {});
+  watch.stdin.on('error', () => {});
+  watch.stdin.write(`${name}\n`);
+  return () => void watch.stdin.end('end\n');
+}
+
 /** The parser as a child of this process. */
 class Parser {
   readonly #child: ChildProcess;
@@ -339,6 +367,9 @@ class Parser {
       const { columns = 0, rows = 0 } = kind.fd === 1 ? process.stdout : process.stderr;
       words.push([`m${drawing}`, letters, columns, rows].join(':'));
     }
+    const name = randomUUID();
+    words.push(`z${name}`);
+    this.#stop.push(watched(name));
     words.push(
       'g0',
       ...inherited()
@@ -549,7 +580,10 @@ function noMoreProcesses(pid: number, uid: number): boolean {
     '--pid',
     String(last),
   ];
-  const limited = spawnSync(fileOf('setpriv')!, [...words, '--nproc=0:0'], { stdio: 'ignore', env: {} });
+  const limited = spawnSync(fileOf('setpriv')!, [...words, '--nproc=0:0'], {
+    stdio: 'ignore',
+    env: { PATH: '/usr/bin:/bin' },
+  });
   return limited.status === 0;
 }
 

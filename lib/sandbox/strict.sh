@@ -1,6 +1,6 @@
 # Unattended boots with --runas or --sandbox=strict, without a second Node: opens the disk, makes the files, starts the parser in
 # the sandbox (confine.sh), checks what it says, and prints the result. Read by the launcher script; needs no program but setsid,
-# timeout, cat, head, env, rm and those of the sandbox.
+# timeout, cat, head, grep, sleep, env, rm and those of the sandbox.
 #
 # It takes only what libxl and xapi call: full names with `=`, one disk, the formats simple and simple0, plain folders. For
 # anything else `strict` returns, and nodegrub.js does the same at leisure (lib/sandbox/parent.ts). So it need not agree with the
@@ -10,16 +10,28 @@
 # disk, 8 the janitor's pipe.
 
 # Removes the files that it was not told to keep, and ends the parser, when everybody who could write into the pipe is gone, or
-# after ten minutes (124; busybox: 142). Where somebody has killed cat or timeout it knows nothing, and removes nothing. Words: pPID, g (it is gone), numbers of files to keep.
+# after ten minutes (124; busybox: 142). Where somebody has killed cat or timeout it knows nothing, and removes nothing. Words: pPID, g (it is gone), wWORD, numbers of files to keep.
+# WORD is in the arguments of every process of the sandbox: bwrap's second one waits for ever for the first, if that is killed in the
+# moment between its birth and its own wish to die with it.
 # shellcheck disable=SC2016
 janitor='trap "" HUP INT TERM QUIT PIPE USR1 USR2
 words=$(timeout -s ALRM 600 cat)
 case $? in 0 | 124 | 142) ;; *) exit ;; esac
-parser= kept=" "
+parser= name= kept=" "
 for word in $words; do
-  case $word in p*) parser=${word#p} ;; g) parser= ;; *) kept="$kept$word " ;; esac
+  case $word in p*) parser=${word#p} ;; w*) name=${word#w} ;; g) parser= name= ;; *) kept="$kept$word " ;; esac
 done
 [ -z "$parser" ] || kill -9 "$parser"
+tries=0
+while [ -n "$name" ] && [ "$tries" -lt 20 ]; do
+  left=$(printf %s "$name" | grep -lsF -f - /proc/[0-9]*/cmdline) || [ "$tries" -lt 2 ] || break
+  for process in $left; do
+    process=${process#/proc/}
+    kill -9 "${process%/cmdline}"
+  done
+  tries=$((tries + 1))
+  sleep 0.1
+done
 n=0
 for file do
   case $kept in *" $n "*) ;; *) rm -f -- "$file" ;; esac
@@ -105,7 +117,7 @@ strict() {
   case $(export -p) in *NODEGRUB_MAX_*) return ;; esac
   # Root, with the sandbox's programs and the janitor's at hand
   [ -O /proc/1 ] && [ -O /proc/self ] && choose_method "$uid" root && [ "$method" != unshare ] || return
-  find_program timeout && find_program setsid || return
+  find_program grep && find_program timeout && find_program setsid || return
   # Nothing but disks is opened. What is neither has its reason from nodegrub.js.
   [ -f "$disk" ] || [ -b "$disk" ] || return
 
@@ -140,6 +152,7 @@ end
   random=${random##*-}
   ramdisk=$folder/boot_ramdisk.${random#????}
   { command exec 7<"$disk"; } 2>/dev/null || return
+  read -r name </proc/sys/kernel/random/uuid || return
   inside=k3,r4,d7
   if [ -b /proc/self/fd/7 ]; then
     device=$(stat -L -c %t:%T /proc/self/fd/7) && device=/sys/dev/block/$((0x${device%:*})):$((0x${device#*:})) || return
@@ -172,9 +185,9 @@ end
   command exec 9>/proc/self/fd/6 || fail 'there is no /proc'
   {
     read -r key value </proc/self/stat
-    echo "p$key" >&8
+    echo "p$key w$name" >&8
     exec 5>&- 6<&- 8>&- 9>&-
-    confine "$uid" "$inside$inherited" "$@"
+    confine "$uid" "$inside$inherited,z$name" "$@"
     exit 125
   } </dev/null >&9 2>&9 &
   parser=$!

@@ -173,6 +173,40 @@ t.test('where there is no sandbox', { skip: !root && 'not root' }, async (t) => 
   t.same(unreadable.files, []);
 });
 
+/**
+ * bwrap's second process waits for ever for the first where that is killed before it wished to die with it. Here a script in bwrap's
+ * place leaves such a process always.
+ */
+t.test('no process of the sandbox outlives the program', { skip: !root && 'not root' }, async (t) => {
+  const fake = join(dir, 'bwrap');
+  const lasting = join(dir, 'lasting');
+  writeFileSync(lasting, '#!/bin/sh\ntrap "" HUP INT TERM\nwhile :; do sleep 1; done\n', { mode: 0o755 });
+  const started = join(dir, 'started');
+  writeFileSync(fake, `#!/bin/sh\n${lasting} "$@" </dev/null >/dev/null 2>&1 &\n: >${started}\nwait\n`, {
+    mode: 0o755,
+  });
+  writeFileSync(started, '');
+  chmodSync(started, 0o666);
+  const alive = () => run('pgrep', ['-f', lasting]).stdout.trim();
+  for (const format of ['simple0', 'sxp']) {
+    const folder = join(dir, `out${count++}`);
+    mkdirSync(folder);
+    const pidFile = join(dir, `pid-${format}`);
+    const script = `mount --bind ${fake} /usr/bin/bwrap && { ${join(ROOT, 'dist', 'nodegrub')} -q --runas=65534 --output-format=${format} --output-directory=${folder} ${EXAMPLE} & echo $! >${pidFile}; wait; }`;
+    const { spawn } = require('node:child_process') as typeof import('node:child_process');
+    const child = spawn('unshare', ['-m', '/bin/sh', '-c', script], { stdio: 'ignore' });
+    const ended = new Promise((next) => child.on('close', next));
+    for (let i = 0; i < 100 && alive() === ''; i++) await new Promise((next) => setTimeout(next, 50));
+    t.not(alive(), '', `${format}: it is there`);
+    process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
+    await ended;
+    await new Promise((next) => setTimeout(next, 1000));
+    t.equal(alive(), '', `${format}: and is gone a second later`);
+    for (const pid of alive().split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+    t.same(readdirSync(folder), [], `${format}: nothing is left`);
+  }
+});
+
 // --- a parser that somebody has taken over
 
 /** What it tried, and in which modes it could: SECURITY.md's table says the same, which the last test compares. */
