@@ -36,6 +36,9 @@ export interface Outcome {
   readonly args: string | undefined;
 }
 
+/** Of every run: `--sandbox=strict` (.ci/run). */
+const OPTIONS = process.env.NODEGRUB_MENU_OPTIONS?.split(' ') ?? [];
+
 export class Guest {
   readonly #t: Test;
   readonly #work = mkdtempSync(join(tmpdir(), 'nodegrub-menu-'));
@@ -59,7 +62,7 @@ export class Guest {
   }
 
   start(options: ConsoleOptions & { more?: string[]; shell?: boolean } = {}): Console {
-    const args = [...this.arguments, ...(options.more ?? ['--menu-timeout=forever']), this.disk];
+    const args = [...this.arguments, ...OPTIONS, ...(options.more ?? ['--menu-timeout=forever']), this.disk];
     // xl's pty is raw.
     const console = options.shell
       ? Console.startInShell(args, options)

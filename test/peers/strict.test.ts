@@ -270,8 +270,8 @@ t.test('what it could do', { skip: !root && 'not root' }, async (t) => {
   );
   for (const key of ['shadow', 'reopen', 'disk', 'root', 'name', 'own', 'signal'])
     t.notOk(could.get('basic')![key]!.done, `basic: ${key}: ${could.get('basic')![key]!.with}`);
-  const document = readFileSync(join(ROOT, 'docs', 'sandbox.md'), 'utf8');
-  for (const row of rows) t.ok(document.includes(row), `docs/sandbox.md: ${row}`);
+  const document = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8');
+  for (const row of rows) t.ok(document.includes(row), `SECURITY.md: ${row}`);
 });
 
 /** Without blocking this process, which is the port that is connected to. */
