@@ -9,7 +9,7 @@ import { fileExtents, readWhole } from '../../../lib/fs/file';
 import type { FileSystem, FsNode } from '../../../lib/fs/types';
 import { walk } from '../../../lib/fs/walk';
 import { MemorySource } from '../../../lib/source/types';
-import { context, image, ROOT, source, type TestContext } from '../../support';
+import { context, cpuMs, image, ROOT, source, type TestContext } from '../../support';
 
 type Act = (fs: FileSystem, ctx: TestContext) => unknown;
 const opened: Act = () => {};
@@ -110,7 +110,7 @@ t.test('samples', async (t) => {
   t.same(there.sort(), used.sort(), 'each sample is used');
   for (const [sample, [act, message]] of Object.entries(ERRORS)) {
     const ctx = context(200_000);
-    const start = Date.now();
+    const start = cpuMs();
     try {
       act(driver.open([source(`iso9660-${sample}.img`, 'malformed')], ctx), ctx);
       t.fail(`${sample}: nothing was said`);
@@ -119,7 +119,7 @@ t.test('samples', async (t) => {
       t.equal(error.code, sample.split('-')[0], `${sample}: ${error.describe()}`);
       t.ok(message.test(error.message) || message.test(error.describe()), `${sample}: ${error.describe()}`);
     }
-    t.ok(Date.now() - start < 1000);
+    t.ok(cpuMs() - start < 1000);
   }
   for (const [sample, [act, result, warning]] of Object.entries(WARNINGS)) {
     const ctx = context(200_000);
@@ -219,7 +219,7 @@ for (const name of ['rockridge', 'genisoimage', 'joliet', 'zisofs', 'xa', 'block
         for (let i = 0; i <= random(30); i++)
           bytes[place()] = random(3) === 0 ? [0, 0xff, 0x7f, 0x80, 1][random(5)]! : random(256);
       const ctx = context(400_000);
-      const start = Date.now();
+      const start = cpuMs();
       try {
         const fs = openFileSystem(new MemorySource(bytes), ctx, () => []);
         if (fs) useAll(fs, fs.root, ctx, 6);
@@ -227,7 +227,7 @@ for (const name of ['rockridge', 'genisoimage', 'joliet', 'zisofs', 'xa', 'block
         if (!(error instanceof GuestError)) throw error;
         errors++;
       }
-      slowest = Math.max(slowest, Date.now() - start);
+      slowest = Math.max(slowest, cpuMs() - start);
     }
     t.ok(errors < rounds);
     t.ok(slowest < 1000, `${slowest} ms`);
