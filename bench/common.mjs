@@ -1,4 +1,4 @@
-/** Shared by the two benchmarks: how programs are run, timed and checked, and what machine it was. */
+/** Shared by the benchmarks: how programs are run, timed and checked, and what machine it was. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {

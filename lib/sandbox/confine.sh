@@ -6,6 +6,20 @@
 newline='
 '
 
+# Kills what has $name in its arguments, as every process of a sandbox has: bwrap's second one waits for ever for the first, if that is
+# killed in the moment between its birth and its own wish to die with it. Text, for a shell of its own (strict.sh, parent.ts).
+# shellcheck disable=SC2016,SC2034
+end_sandbox='tries=0
+while [ -n "$name" ] && [ "$tries" -lt 20 ]; do
+  left=$(printf %s "$name" | grep -lsF -f - /proc/[0-9]*/cmdline) || [ "$tries" -lt 2 ] || break
+  for process in $left; do
+    process=${process#/proc/}
+    kill -9 "${process%/cmdline}"
+  done
+  tries=$((tries + 1))
+  sleep 0.1
+done'
+
 # Can a user without privileges make a user namespace? (user_namespaces(7); Debian's and Ubuntu's own switches)
 user_namespaces() {
   value=0

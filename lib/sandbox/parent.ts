@@ -294,22 +294,16 @@ interface Said {
   readonly how: string;
 }
 
-/** Kills what has the first line in its arguments, when stdin ends without a second one; why: strict.sh. */
+/** Ends the sandbox whose name is the first line of stdin, when that ends without a second one. */
 const WATCH = `trap '' HUP INT TERM QUIT PIPE USR1 USR2
+. "$0"
 read -r name
 read -r end && exit
-for n in 1 2 3 4 5 6 7 8 9 10; do
-  left=$(printf %s "$name" | grep -lsF -f - /proc/[0-9]*/cmdline) || [ "$n" -lt 4 ] || exit
-  for process in $left; do
-    process=\${process#/proc/}
-    kill -9 "\${process%/cmdline}"
-  done
-  sleep 0.1
-done`;
+eval "$end_sandbox"`;
 
 /** A process that ends the sandbox of this name when this process has ended without calling what is returned. */
 function watched(name: string): () => void {
-  const watch = spawn('/bin/sh', ['-c', WATCH], {
+  const watch = spawn('/bin/sh', ['-c', WATCH, join(__dirname, 'nodegrub-strict')], {
     cwd: '/',
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],

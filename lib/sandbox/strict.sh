@@ -10,9 +10,8 @@
 # disk, 8 the janitor's pipe.
 
 # Removes the files that it was not told to keep, and ends the parser, when everybody who could write into the pipe is gone, or
-# after ten minutes (124; busybox: 142). Where somebody has killed cat or timeout it knows nothing, and removes nothing. Words: pPID, g (it is gone), wWORD, numbers of files to keep.
-# WORD is in the arguments of every process of the sandbox: bwrap's second one waits for ever for the first, if that is killed in the
-# moment between its birth and its own wish to die with it.
+# after ten minutes (124; busybox: 142). Where somebody has killed cat or timeout it knows nothing, and removes nothing.
+# Words: pPID, g (it is gone), wWORD (for end_sandbox), numbers of files to keep.
 # shellcheck disable=SC2016
 janitor='trap "" HUP INT TERM QUIT PIPE USR1 USR2
 words=$(timeout -s ALRM 600 cat)
@@ -22,16 +21,7 @@ for word in $words; do
   case $word in p*) parser=${word#p} ;; w*) name=${word#w} ;; g) parser= name= ;; *) kept="$kept$word " ;; esac
 done
 [ -z "$parser" ] || kill -9 "$parser"
-tries=0
-while [ -n "$name" ] && [ "$tries" -lt 20 ]; do
-  left=$(printf %s "$name" | grep -lsF -f - /proc/[0-9]*/cmdline) || [ "$tries" -lt 2 ] || break
-  for process in $left; do
-    process=${process#/proc/}
-    kill -9 "${process%/cmdline}"
-  done
-  tries=$((tries + 1))
-  sleep 0.1
-done
+'"$end_sandbox"'
 n=0
 for file do
   case $kept in *" $n "*) ;; *) rm -f -- "$file" ;; esac
