@@ -17,7 +17,7 @@ while [ -n "$name" ] && [ "$tries" -lt 20 ]; do
     kill -9 "${process%/cmdline}"
   done
   tries=$((tries + 1))
-  sleep 0.1
+  sleep 0.05
 done'
 
 # Can a user without privileges make a user namespace? (user_namespaces(7); Debian's and Ubuntu's own switches)

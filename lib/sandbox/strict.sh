@@ -21,12 +21,12 @@ for word in $words; do
   case $word in p*) parser=${word#p} ;; w*) name=${word#w} ;; g) parser= name= ;; *) kept="$kept$word " ;; esac
 done
 [ -z "$parser" ] || kill -9 "$parser"
-'"$end_sandbox"'
 n=0
 for file do
   case $kept in *" $n "*) ;; *) rm -f -- "$file" ;; esac
   n=$((n + 1))
-done'
+done
+'"$end_sandbox"
 
 # PATH: is it absolute, and written as resolve() would write it?
 plain_path() {
