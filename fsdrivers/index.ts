@@ -48,6 +48,11 @@ const first: readonly Registered[] = [
   },
 ];
 
+/** Loads those that nearly every guest needs. */
+export const loadFirst = (): void => {
+  for (const driver of first) driver.load();
+};
+
 const last: readonly Registered[] = [
   {
     // After the disk filesystems: the descriptors of an image that once was on a stick outlive a new filesystem there.

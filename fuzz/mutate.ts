@@ -13,7 +13,7 @@ export interface Mutation extends Changes {
   readonly sums: boolean;
 }
 
-function encoded(value: bigint, size: number, big: boolean): Buffer {
+export function encoded(value: bigint, size: number, big: boolean): Buffer {
   const bytes = Buffer.alloc(size);
   let rest = BigInt.asUintN(size * 8, value);
   for (let i = 0; i < size; i++) {

@@ -32,7 +32,7 @@ const { values: options } = parseArgs({
     'at-least': { type: 'string' },
     report: { type: 'string' },
     out: { type: 'string', default: '/tmp/nodegrub-fuzz' },
-    replay: { type: 'string' },
+    replay: { type: 'string', multiple: true },
     profile: { type: 'string' },
     prove: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
@@ -396,20 +396,25 @@ if (options.prove) {
   }
   process.exitCode = bad === 0 ? 0 : 1;
 } else if (options.replay) {
-  const [, seed, target, round] = /^(.*):([^:]+):(\d+)$/.exec(options.replay) ?? [];
-  if (round === undefined) throw new Error('--replay SEED:TARGET:ROUND');
   const job = new Job(await bundle('worker'), 0);
-  const [known] = (await job.ask('list')).filter((t) => t.name === target);
-  if (!known) throw new Error(`no target ${target}`);
-  const out = join(options.out, 'replay');
-  const report = await job.run({ target, seed, from: Number(round), ms: 1e9, rounds: 1, out }, known.kind);
+  const targets = await job.ask('list');
+  let bad = 0;
+  for (const name of options.replay) {
+    const [, seed, target, round] = /^(.*):([^:]+):(\d+)$/.exec(name) ?? [];
+    if (round === undefined) throw new Error('--replay SEED:TARGET:ROUND');
+    const known = targets.find((t) => t.name === target);
+    if (!known) throw new Error(`no target ${target}`);
+    const out = join(options.out, 'replay');
+    const report = await job.run({ target, seed, from: Number(round), ms: 1e9, rounds: 1, out }, known.kind);
+    for (const f of report.findings) console.log(`${f.kind}: ${f.text}\n${f.file ?? ''}`);
+    bad += report.findings.length;
+    if (report.findings.length === 0)
+      console.log(
+        `nothing: ${report.accepted ? 'accepted' : 'refused'}, ${report.slowest.toFixed(1)} ms, ${MB(report.largest)} MB asked for, input ${report.input}`,
+      );
+  }
   job.end();
-  for (const f of report.findings) console.log(`${f.kind}: ${f.text}\n${f.file ?? ''}`);
-  if (report.findings.length === 0)
-    console.log(
-      `nothing: ${report.accepted ? 'accepted' : 'refused'}, ${report.slowest.toFixed(1)} ms, ${MB(report.largest)} MB asked for`,
-    );
-  process.exitCode = report.findings.length > 0 ? 1 : 0;
+  process.exitCode = bad > 0 ? 1 : 0;
 } else {
   const file = await bundle('worker');
   const result = await campaign(file, {

@@ -115,6 +115,16 @@ export const SUMS = [
     to: 'const entriesSumRight = __fz.sums || crc32(entries)',
   },
   {
+    file: 'lib/volume/lvm/label.ts',
+    from: 'if (lvmCrc(...parts) !== locn.checksum)',
+    to: 'if (!__fz.sums && lvmCrc(...parts) !== locn.checksum)',
+  },
+  {
+    file: 'lib/volume/luks/header.ts',
+    from: 'const sound = hdr.csum',
+    to: 'const sound = __fz.sums || hdr.csum',
+  },
+  {
     file: 'lib/bytes/decompress/zstd.ts',
     from: 'if (xxh64(into.subarray(begin, at)).low !== u32(from, p))',
     to: 'if (!__fz.sums && xxh64(into.subarray(begin, at)).low !== u32(from, p))',

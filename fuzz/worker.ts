@@ -2,18 +2,22 @@
  * A process that runs rounds. Before each it writes the round's number into a file, so that whoever started it knows what
  * it was doing when it no longer answers.
  */
+import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { getHeapStatistics } from 'node:v8';
 import { hooks } from './hooks';
 import { Random } from './random';
 import type { Target } from './target';
-import { fileSystemTargets, luksTargets, volumeTargets } from './targets/filesystems';
+import { fileSystemTargets, tableTargets } from './targets/filesystems';
 import { formatTargets } from './targets/formats';
 import { kernelTargets } from './targets/kernels';
+import { nbdTargets } from './targets/nbd';
 import { packedTargets } from './targets/packed';
+import { policyTargets } from './targets/policy';
 import { InsideTarget, ProcessTarget, programSamples } from './targets/program';
 import { textTargets } from './targets/texts';
+import { volumeTargets } from './targets/volumes';
 
 /** CPU time of one execution, milliseconds; the whole program may take ten seconds (SECURITY.md). */
 const LIMIT_MS = { parser: 1000, program: 10_000 };
@@ -29,7 +33,6 @@ export interface Order {
   readonly rounds: number;
   /** Where findings go. */
   readonly out: string;
-  readonly replay?: boolean;
 }
 
 export interface Finding {
@@ -52,6 +55,8 @@ export interface Report {
   readonly largestRound: number;
   readonly ms: number;
   readonly findings: readonly Finding[];
+  /** SHA-256, hexadecimal, of the input's files: of a single round. */
+  readonly input?: string;
 }
 
 const root = process.env.NODEGRUB_FUZZ_ROOT!;
@@ -65,11 +70,14 @@ const targets = new Map<string, Target>();
  */
 const lists: readonly (readonly [group: string, share: number, list: () => readonly Target[]])[] = [
   ['drivers', 4, () => fileSystemTargets(root)],
-  ['tables', 0.2, () => [...volumeTargets(), ...luksTargets(root)]],
+  ['tables', 0.2, () => tableTargets()],
+  ['volumes', 1, () => volumeTargets(root)],
   ['image formats', 0.5, () => formatTargets(root)],
   ['files', 0.3, () => kernelTargets(root)],
   ['configurations', 1, () => textTargets(root)],
+  ['policies and the sandbox', 0.4, () => policyTargets(root)],
   ['decompressors', 0.4, () => packedTargets(root)],
+  ['NBD', 0.1, () => nbdTargets()],
   [
     'the whole program',
     1,
@@ -182,6 +190,12 @@ function save(
   return join(order.out, name);
 }
 
+function digestOf(files: Record<string, Buffer | string>): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(files).sort()) hash.update(`${name}\0`).update(files[name]!);
+  return hash.digest('hex');
+}
+
 async function work(order: Order): Promise<Report> {
   const target = targets.get(order.target)!;
   if (target instanceof InsideTarget || target instanceof ProcessTarget) await target.loadAll();
@@ -194,6 +208,7 @@ async function work(order: Order): Promise<Report> {
   let largestRound = order.from;
   const begun = performance.now();
   let round = order.from;
+  let digest: string | undefined;
   const last = order.from + order.rounds;
   const limit = LIMIT_MS[target.kind];
   const mostHeld = LIMIT_HELD[target.kind];
@@ -205,6 +220,7 @@ async function work(order: Order): Promise<Report> {
       statusBytes.writeDoubleLE(accepted, 8);
       writeSync(statusFd, statusBytes, 0, 16, 0);
     }
+    if (order.rounds === 1) digest = digestOf(target.files(input));
     asked = 0;
     const had = allocated();
     const from = performance.now();
@@ -293,6 +309,7 @@ async function work(order: Order): Promise<Report> {
     largestRound,
     ms: performance.now() - begun,
     findings,
+    ...(digest !== undefined && { input: digest }),
   };
 }
 

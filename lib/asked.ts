@@ -3,7 +3,7 @@ import { allChoices, defaultChoice } from './boot/choose';
 import { bootOrder, Rank, readableFileSystem, volumeLabel } from './boot/discover';
 import { payload } from './boot/guest';
 import type { BootTarget } from './boot/model';
-import { type Bootloader, type Decision, type Listing, startsPvGrub } from './bootloader';
+import { type Bootloader, type Decision, type FoundMenu, type Listing, startsPvGrub } from './bootloader';
 import { variable } from './bytes/over';
 import type { ByteString } from './bytes/text';
 
@@ -53,39 +53,45 @@ export function named(
  */
 export function list(loader: Bootloader): Listing | undefined {
   let best: { listing: Listing; rank: number } | undefined;
-  const most = loader.context.budget.limits.menuEntries;
-  for (const { dialect, config, menu, guessed } of loader.menus()) {
-    if (guessed && best && best.rank > 1) break;
-    const entries = [...allChoices(menu, most)].map((choice) => ({ choice, target: choice.entry.resolve() }));
-    if (entries.length >= most)
-      loader.context.warn(`only the first ${most} entries are listed (${variable('menuEntries')})`);
-    const met = entries.filter((e) => e.target.problem?.includes('(NODEGRUB_MAX_'));
-    if (met.length > 0)
-      loader.context.warn(
-        `${met.length} of ${entries.length} entries meet a limit, the first: ${met[0]!.target.problem}`,
-      );
-    if (menu.immediate) {
-      const title = '(no menu: this configuration boots by itself)';
-      const target = menu.immediate;
-      entries.push({
-        choice: {
-          entry: { title, id: '', text: '', resolve: () => target },
-          path: [menu.entries.length],
-          titles: [title],
-        },
-        target,
-      });
-    }
-    const chosen = defaultChoice(menu, (m) => loader.context.warn(m))?.path.join('>');
-    const at = menu.immediate
-      ? entries.length - 1
-      : entries.findIndex((e) => chosen !== undefined && e.choice.path.join('>') === chosen);
-    const listing: Listing = { config, dialect, menu, entries, default: at < 0 ? null : at };
+  for (const found of loader.menus()) {
+    if (found.guessed && best && best.rank > 1) break;
+    const listing = listingOf(loader, found);
+    const { entries } = listing;
     const boots = entries.some((e) => e.target.problem === null);
-    const target = entries[at]?.target;
+    const target = entries[listing.default ?? -1]?.target;
     if (boots && !(target && startsPvGrub(target))) return listing;
     const rank = boots ? 2 : Math.min(entries.length, 1);
     if (!best || rank > best.rank) best = { listing, rank };
   }
   return best?.listing;
+}
+
+/** All entries of one configuration, resolved; what boots without a menu as the last one. */
+export function listingOf(loader: Bootloader, { dialect, config, menu }: FoundMenu): Listing {
+  const most = loader.context.budget.limits.menuEntries;
+  const entries = [...allChoices(menu, most)].map((choice) => ({ choice, target: choice.entry.resolve() }));
+  if (entries.length >= most)
+    loader.context.warn(`only the first ${most} entries are listed (${variable('menuEntries')})`);
+  const met = entries.filter((e) => e.target.problem?.includes('(NODEGRUB_MAX_'));
+  if (met.length > 0)
+    loader.context.warn(
+      `${met.length} of ${entries.length} entries meet a limit, the first: ${met[0]!.target.problem}`,
+    );
+  if (menu.immediate) {
+    const title = '(no menu: this configuration boots by itself)';
+    const target = menu.immediate;
+    entries.push({
+      choice: {
+        entry: { title, id: '', text: '', resolve: () => target },
+        path: [menu.entries.length],
+        titles: [title],
+      },
+      target,
+    });
+  }
+  const chosen = defaultChoice(menu, (m) => loader.context.warn(m))?.path.join('>');
+  const at = menu.immediate
+    ? entries.length - 1
+    : entries.findIndex((e) => chosen !== undefined && e.choice.path.join('>') === chosen);
+  return { config, dialect, menu, entries, default: at < 0 ? null : at };
 }

@@ -37,6 +37,8 @@ export interface Request {
   readonly limits?: Limits | undefined;
   /** What the host's admin allows. */
   readonly policy?: Policy | undefined;
+  /** What configurations save is written (`--write-env`). */
+  readonly saves?: boolean | undefined;
   /** A warning or a decision, one printable line. */
   say(line: string): void;
 }
@@ -137,7 +139,7 @@ export class Bootloader {
         (require('./boot/assemble') as typeof import('./boot/assemble')).assemble(guest, ctx),
     };
     this.guest = new Guest(ctx, parts);
-    this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet, crypt: {} };
+    this.#ctx = { ...ctx, guest: this.guest, quiet: request.quiet, saves: !!request.saves, crypt: {} };
     for (const [i, disk] of request.disks.entries()) {
       const cached = new CacheSource(disk);
       const flat =
@@ -259,7 +261,8 @@ export class Bootloader {
     }
     choice ??= defaultChoice(menu, (m) => this.#ctx.warn(`${place}: ${m}`));
     if (!choice) {
-      if (!menu.immediate) this.note({ volume, rank: Rank.NoEntries, text: `${place}: has no menu entries` });
+      const text = [place, 'has no menu entries', ...menu.warnings.slice(-1)].join(': ');
+      if (!menu.immediate) this.note({ volume, rank: Rank.NoEntries, text });
       return 'other';
     }
     const decision = attempt(choice);

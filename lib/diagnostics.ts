@@ -1,8 +1,10 @@
 /** What is said when nothing boots: one line a volume, and the most likely volume's reason last. */
 import { type Diagnostic, Rank, shortName } from './boot/discover';
+import { GuestError } from './bytes/errors';
 
 /** Lines for stderr, most likely volume's reason in the last, which is the only one with `RuntimeError: `. */
-export function failureLines(disk: string, found: readonly Diagnostic[]): string[] {
+export function failureLines(disk: string, noted: readonly Diagnostic[]): string[] {
+  const found = noted.map(named);
   // A volume that got further has nothing to add by what it lacked on the way.
   const best = new Map<string, Rank>();
   for (const d of found) best.set(d.volume.name, Math.max(best.get(d.volume.name) ?? Rank.Nothing, d.rank));
@@ -14,6 +16,18 @@ export function failureLines(disk: string, found: readonly Diagnostic[]): string
   else if (likely?.rank === Rank.NoConfig) reason = `no boot configuration on ${names(shown, Rank.NoConfig)}`;
   else if (likely) reason = `no filesystem that is known here on ${names(shown, likely.rank)}`;
   return [...lines, `RuntimeError: ${disk} does not boot: ${reason}`];
+}
+
+/** What nothing is known of may be a member of something that was found since: it says so. */
+function named(d: Diagnostic): Diagnostic {
+  if (d.rank !== Rank.UnknownContent) return d;
+  try {
+    d.volume.shown?.();
+  } catch (error) {
+    if (!(error instanceof GuestError)) throw error;
+    return { ...d, rank: Rank.Unreadable, text: `${shortName(d.volume)}: ${error.message}` };
+  }
+  return d;
 }
 
 function names(found: readonly Diagnostic[], rank: Rank): string {

@@ -56,6 +56,7 @@ const WANTED = 7 as Rank;
  * @param found what `find` gave before; with it only what a configuration missed is opened, and nobody is asked
  * @param asker made when somebody is to be asked; undefined: nobody is there
  * @param say tells what was opened
+ * @param wantedOnly what no configuration asked for stays closed
  * @returns what `find` gave last; the loader's diagnostics then say why a volume was not opened
  */
 export async function unlocked<T>(
@@ -65,8 +66,9 @@ export async function unlocked<T>(
   keys: Keys,
   asker: (() => Asker) | undefined,
   say: (line: string) => void,
+  wantedOnly = false,
 ): Promise<T | undefined> {
-  const run = new Unlocking(loader, find, found, keys, asker, say);
+  const run = new Unlocking(loader, find, found, keys, asker, say, wantedOnly);
   try {
     return await run.run();
   } finally {
@@ -83,7 +85,8 @@ class Unlocking<T> {
   readonly #typed: Buffer[] = [];
   readonly #work = { own: new KeyWork(OWN_SHARE), files: new KeyWork() };
   readonly #crypt: NonNullable<Bootloader['context']['crypt']>;
-  #opened = 0;
+  /** An earlier call's among them, where a library made one. */
+  #opened: number;
   #person: Asker | undefined;
 
   constructor(
@@ -93,8 +96,10 @@ class Unlocking<T> {
     readonly keys: Keys,
     private asker: (() => Asker) | undefined,
     readonly say: (line: string) => void,
+    readonly wantedOnly: boolean,
   ) {
     this.#crypt = loader.context.crypt ?? {};
+    this.#opened = loader.guest.disks.filter(({ name }) => /^crypto\d+$/.test(name)).length;
   }
 
   async run(): Promise<T | undefined> {
@@ -180,6 +185,7 @@ class Unlocking<T> {
         if (this.#seen.has(volume) || (volume === disk.whole && disk.partitions.length > 0)) continue;
         this.#seen.add(volume);
         ctx.budget.step();
+        if (guest.disks.some((d) => d.of?.source === volume.source)) continue;
         await this.#attempt(volume, '', () => this.#note(volume));
       }
     }
@@ -271,7 +277,8 @@ class Unlocking<T> {
   async #withKeys(): Promise<boolean> {
     const secrets = [...this.keys.secrets, ...this.#typed];
     // With something to boot, the others stay closed: each costs seconds.
-    for (const one of [...this.#wanted(), ...(this.result === undefined ? this.#locked : [])]) {
+    const others = this.result === undefined && !this.wantedOnly ? this.#locked : [];
+    for (const one of [...this.#wanted(), ...others]) {
       const untried = secrets.slice(one.tried ?? 0);
       if (untried.length === 0) continue;
       one.tried = secrets.length;
@@ -310,6 +317,31 @@ const HOW = '--key-file=FILE or --key-fd=N gives one';
 const isFor = ({ uuid, volume }: CryptRequest, one: Locked): boolean =>
   (uuid === undefined || uuid === shortUuid(one.header).toLowerCase()) &&
   (volume === undefined || volume.source === one.volume.source);
+
+/**
+ * For an entry that somebody chose in a menu, and that missed encrypted volumes: opens one with the configuration's keys, the admin's, or
+ * what is typed. Nothing else of what the run has found is changed.
+ * @returns undefined: one was opened, and the entry is worth another try; otherwise why not
+ */
+export async function unlockChosen(
+  loader: Bootloader,
+  keys: Keys,
+  asker: () => Asker,
+): Promise<string | undefined> {
+  const { guest, offer, diagnostics, context } = loader;
+  const before = guest.disks.length;
+  const opened = () => (guest.disks.length > before ? true : undefined);
+  const kept = diagnostics.splice(0);
+  // Kernels without a configuration are not looked for.
+  if (context.crypt) context.crypt.tried = true;
+  try {
+    if (await unlocked(loader, opened, undefined, keys, asker, () => {}, true)) return undefined;
+    return diagnostics.find(({ rank }) => rank === WANTED)?.text ?? '';
+  } finally {
+    loader.offer = offer;
+    diagnostics.splice(0, diagnostics.length, ...kept);
+  }
+}
 
 /** Nothing that is read here lies on it: random bytes, as far as anybody can tell. */
 function isUnknown(volume: Volume): boolean {

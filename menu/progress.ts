@@ -1,4 +1,4 @@
-/** One line on the console while a large file is copied. */
+/** One line on the console while a large file is copied, or many disks are looked at. */
 import { isatty } from 'node:tty';
 import { writeAll } from '../lib/output/write';
 
@@ -11,6 +11,16 @@ export class Progress {
   show(done: number, total: number): void {
     const percent = total > 0 ? Math.min(Math.floor((done * 100) / total), 100) : 100;
     this.#write(`copying kernel and ramdisk: ${megabytes(done)} of ${megabytes(total)} (${percent}%)`);
+  }
+
+  /** Of a file whose length is not known before it ends. */
+  came(done: number): void {
+    this.#write(`fetching kernel and ramdisk: ${megabytes(done)}`);
+  }
+
+  /** Any other work. */
+  say(text: string): void {
+    this.#write(text);
   }
 
   /** Takes the line away. */

@@ -9,6 +9,7 @@ import type { Bootloader, Decision, Offer } from '../lib/bootloader';
 import { GuestError } from '../lib/bytes/errors';
 import { printable } from '../lib/bytes/text';
 import type { Outputs } from '../lib/sandbox/outputs';
+import type { Keys } from '../lib/unlock';
 import { argumentsLine } from './arguments';
 import { CommandLine } from './commandline';
 import { type EditorState, editorKey, editorOf, editorText } from './editor';
@@ -31,6 +32,8 @@ import {
   type Style,
 } from './view';
 
+const NO_KEYS: Keys = { secrets: [], header: undefined };
+
 /** Menus inside each other that a person may open. */
 const MOST_LEVELS = 100;
 
@@ -40,6 +43,8 @@ export interface MenuOptions {
   readonly wait: number | undefined;
   /** Whose console it is; undefined: this process's. */
   readonly console?: Kind | undefined;
+  /** The admin's, for entries that need encrypted volumes. Overwritten when something was chosen. */
+  readonly keys?: Keys | undefined;
 }
 
 /** What the menu ends with, where it does; no decision where the time ran out and nothing boots by itself. */
@@ -66,12 +71,14 @@ export class Session {
   /** The clock that no key stops (syslinux' TOTALTIMEOUT). */
   #hard: number | undefined;
   #commandLine: CommandLine | undefined;
+  #keys: Keys;
 
   constructor(loader: Bootloader, offer: Offer, unattended: Decision | undefined, options: MenuOptions) {
     this.#loader = loader;
     this.#offer = offer;
     this.#unattended = unattended;
     this.#options = options;
+    this.#keys = options.keys ?? NO_KEYS;
     this.terminal = new Terminal(options.console ?? consoleKind(process.env));
     this.locks = new Locks(this.terminal, (words) => this.#below(words));
     const { menu } = offer;
@@ -112,6 +119,8 @@ export class Session {
     } finally {
       this.#leaveScreen();
       this.terminal.close();
+      for (const secret of this.#keys.secrets) secret.fill(0);
+      this.#keys = NO_KEYS;
     }
   }
 
@@ -353,34 +362,68 @@ export class Session {
     return answer === 'right';
   }
 
-  /** Evaluates, asks for the passwords that the evaluation asked for, and says why it does not boot. */
+  /**
+   * Evaluates, asks for the passwords that the evaluation asked for, opens encrypted volumes that it missed, and says why it does not
+   * boot.
+   */
   async #boot(resolve: () => BootTarget, titles: readonly string[], menu: BootMenu): Promise<Chosen> {
-    let target: BootTarget;
+    const names = titles.map((title) => printable(title, 200)).join(' > ');
+    for (;;) {
+      const target = await this.#resolved(resolve, menu);
+      if (!target) return undefined;
+      if (target.menu) {
+        this.#open(target.menu, titles);
+        return undefined;
+      }
+      if (target.problem === null)
+        return {
+          decision: {
+            target,
+            title: titles[titles.length - 1],
+            where: `${this.#offer.place}: menuentry '${names}'`,
+          },
+        };
+      // Each time round one volume more is open.
+      const closed = this.#loader.context.crypt?.wanted ? await this.#openVolumes() : '';
+      if (closed === undefined) continue;
+      this.#message = `cannot boot '${names}': ${[target.problem, closed].filter(Boolean).join('; ')}`;
+      return undefined;
+    }
+  }
+
+  /** @returns undefined where a password was asked for and is not known */
+  async #resolved(resolve: () => BootTarget, menu: BootMenu): Promise<BootTarget | undefined> {
+    const { crypt } = this.#loader.context;
     for (;;) {
       this.locks.refused = undefined;
-      target = resolve();
+      if (crypt) {
+        for (const { secret } of crypt.wanted ?? []) secret?.fill(0);
+        crypt.wanted = undefined;
+      }
+      const target = resolve();
       const refused = this.locks.refused as Locks['refused'];
-      if (!refused) break;
+      if (!refused) return target;
       const open =
         'password' in refused ? await this.#askFor(refused.password) : await this.#ask(menu, refused.users);
       if (!open) return undefined;
     }
-    if (target.menu) {
-      this.#open(target.menu, titles);
-      return undefined;
+  }
+
+  /** @returns undefined when one was opened, otherwise why none was */
+  async #openVolumes(): Promise<string | undefined> {
+    const { unlockChosen } = require('../lib/cli/keys') as typeof import('../lib/cli/keys');
+    const { Passphrases } = require('./passphrase') as typeof import('./passphrase');
+    this.#leaveScreen();
+    this.terminal.close();
+    try {
+      return await unlockChosen(
+        this.#loader,
+        this.#keys,
+        () => new Passphrases(undefined, this.#options.console),
+      );
+    } finally {
+      this.terminal.open();
     }
-    const names = titles.map((title) => printable(title, 200)).join(' > ');
-    if (target.problem !== null) {
-      this.#message = `cannot boot '${names}': ${target.problem}`;
-      return undefined;
-    }
-    return {
-      decision: {
-        target,
-        title: titles[titles.length - 1],
-        where: `${this.#offer.place}: menuentry '${names}'`,
-      },
-    };
   }
 
   /** @returns undefined when there was none, only another size */

@@ -1,6 +1,12 @@
 /**
  * Builds dist/: the launcher (nodegrub.js), one CommonJS core (at most 100 kB), chunks that it loads when they are
- * needed, V8's code cache of them for the Node that builds, and the script `nodegrub` that an xl.cfg names.
+ * needed, V8's code cache of them for the Node that builds, and the script `nodegrub` that an xl.cfg names; the library (index.js,
+ * index.d.ts); what of other people's is in it (sbom.mjs).
+ *
+ *   --quiet           no list of sizes
+ *   --outdir=DIR      instead of dist/
+ *   --portable        nothing that depends on this machine: no cache, and a `nodegrub` that takes any Node. Every build of the
+ *                     same sources then gives the same bytes (the packages; `make-cache.js` is run where they are installed)
  *
  * In the sources, `require('./x/y')` inside a function marks a chunk; `import` never does. A chunk holds no module of
  * the core: its imports of core modules become `require('./core.js').modules[…]`, so that classes such as
@@ -8,14 +14,18 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { declarations } from './api-types.mjs';
+import { notices, packagesIn, sbom } from './sbom.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const outdir = join(root, 'dist');
+const option = (name) => process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
+const outdir = resolve(option('outdir') ?? join(root, 'dist'));
 const quiet = process.argv.includes('--quiet');
+const portable = process.argv.includes('--portable');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 /** DESIGN: bare Node starts in 22 ms, with a 95 kB core in 28, with a 480 kB one in 41. */
 const CORE_LIMIT = 100_000;
@@ -35,6 +45,8 @@ const common = {
 };
 
 const keyOf = (path) => relative(root, path).replace(/\.ts$/, '');
+/** What the core calls a module of its own: each letter is there once for every module. */
+const shortKey = (key) => key.replace(/^lib\//, '');
 /** `fsdrivers/ext/driver` → `fsdrivers-ext.js` */
 const chunkName = (path) =>
   `${keyOf(path)
@@ -64,8 +76,8 @@ const findChunks = {
 
 const coreEntry = (used) => ({
   contents: `export { main } from './lib/cli/main';
-${[...used].map((key, i) => `import * as m${i} from './${key}';`).join('\n')}
-export const modules = { ${[...used].map((key, i) => `${JSON.stringify(key)}: m${i}`).join(', ')} };
+${used.map((key, i) => `import * as m${i} from './${key}';`).join('\n')}
+export const modules = { ${used.map((key, i) => `${JSON.stringify(shortKey(key))}: m${i}`).join(', ')} };
 `,
   resolveDir: root,
   sourcefile: 'core-entry.ts',
@@ -114,7 +126,7 @@ const fromCore = {
       const names = await exportsOf(args.path);
       const values = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => core.${name})();`);
       return {
-        contents: `const core = require('./core.js').modules[${JSON.stringify(args.path)}];\n${values.join('\n')}`,
+        contents: `const core = require('./core.js').modules[${JSON.stringify(shortKey(args.path))}];\n${values.join('\n')}`,
         loader: 'js',
       };
     });
@@ -123,35 +135,64 @@ const fromCore = {
 };
 
 const sizes = [];
+/** Built file → its sources, relative to the root. */
+const inputs = new Map();
+const built = ({ metafile }) => {
+  const [[path, output]] = Object.entries(metafile.outputs);
+  inputs.set(basename(path), Object.keys(output.inputs));
+};
+// The library (package.json: main): over the same core and the same chunks.
+const library = join(outdir, 'index.js');
+built(
+  await build({
+    ...common,
+    entryPoints: [join(root, 'lib/api/index.ts')],
+    outfile: library,
+    plugins: [findChunks, fromCore],
+  }),
+);
+writeFileSync(join(outdir, 'index.d.ts'), declarations(root));
+sizes.push(['index.js', statSync(library).size]);
 for (const done = new Set(); done.size < chunks.size; ) {
   for (const [entry, name] of [...chunks]) {
     if (done.has(entry)) continue;
     done.add(entry);
     const outfile = join(outdir, name);
-    await build({ ...common, entryPoints: [entry], outfile, plugins: [findChunks, fromCore] });
+    built(await build({ ...common, entryPoints: [entry], outfile, plugins: [findChunks, fromCore] }));
     sizes.push([name, statSync(outfile).size]);
   }
 }
 
 const outfile = join(outdir, 'core.js');
-await build({ ...common, stdin: coreEntry(used), outfile, plugins: [findChunks] });
+// In order: plugins are called in parallel.
+built(await build({ ...common, stdin: coreEntry([...used].sort()), outfile, plugins: [findChunks] }));
 const size = statSync(outfile).size;
+
+// The thread of NBD's connection: a file of its own, without the core, not one of the chunks (whose names have a dash).
+const nbdWorker = join(root, 'lib/source/nbd/worker.ts');
+await build({ ...common, entryPoints: [nbdWorker], outfile: join(outdir, 'nbdworker.js') });
 
 // The launcher and the maker of the cache stand on Node alone; shell scripts are text to the maker.
 const nodegrub = join(outdir, 'nodegrub.js');
 const alone = { ...common, loader: { '.sh': 'text' }, external: ['./nodegrub.js'] };
 const banner = { js: '#!/usr/bin/env node' };
-await build({ ...alone, entryPoints: [join(root, 'lib/cli/launcher.ts')], outfile: nodegrub, banner });
+built(await build({ ...alone, entryPoints: [join(root, 'lib/cli/launcher.ts')], outfile: nodegrub, banner }));
 chmodSync(nodegrub, 0o755);
 const maker = join(outdir, 'make-cache.js');
-await build({ ...alone, entryPoints: [join(root, 'lib/cli/make-cache.ts')], outfile: maker });
+built(await build({ ...alone, entryPoints: [join(root, 'lib/cli/make-cache.ts')], outfile: maker }));
 const images = join(root, 'fixtures/images');
 copyFileSync(join(images, 'fat-32.img.gz'), join(outdir, 'warm-0.img.gz'));
 writeFileSync(
   join(outdir, 'warm-1.img.gz'),
   gzipSync(readFileSync(join(images, 'example.img')), { level: 9 }),
 );
-execFileSync(process.execPath, [maker], { stdio: 'inherit' });
+const packages = packagesIn(root, inputs);
+writeFileSync(join(outdir, 'sbom.cdx.json'), sbom(root, packages));
+writeFileSync(join(outdir, 'THIRD-PARTY-NOTICES.txt'), notices(root, packages));
+if (portable) {
+  copyFileSync(join(root, 'packaging/nodegrub.sh'), join(outdir, 'nodegrub'));
+  chmodSync(join(outdir, 'nodegrub'), 0o755);
+} else execFileSync(process.execPath, [maker], { stdio: 'inherit' });
 
 if (!quiet) {
   for (const [name, bytes] of [['core.js', size], ...sizes])

@@ -37,7 +37,7 @@ t.test('the core is small, the launcher executable', async (t) => {
 
 t.test('an error that a chunk throws is caught by its class in the core', async (t) => {
   const r = script(`
-    const { GuestError } = nodegrub.load('core.js').modules['lib/bytes/errors'];
+    const { GuestError } = nodegrub.load('core.js').modules['bytes/errors'];
     const { driver } = nodegrub.load('fsdrivers-ext.js');
     const source = { label: 'x', size: 4096, sectorSize: 512, read(at, into) {
       into.fill(0);

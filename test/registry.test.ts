@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { drivers } from '../fsdrivers';
 import { dialects, furtherDialects } from '../lib/boot';
 import { schemes } from '../lib/volume';
+import { labelSchemes } from '../lib/volume/labels';
 import { ROOT } from './support';
 import { layouts } from './volume/sparse';
 
@@ -51,23 +52,24 @@ t.test('arrays and logical volumes', async (t) => {
 });
 
 t.test('partition tables', async (t) => {
+  const tables = [...schemes.map((s) => s.scheme).filter((name) => name !== 'label'), ...labelSchemes];
   t.same(
     // Encryption is no table: it is opened with a key, or not.
-    [...schemes.map((s) => s.scheme), 'luks'].sort(),
+    [...tables, 'luks'].sort(),
     folders('lib', 'volume')
       .filter((f) => !ASSEMBLED.includes(f))
       .sort(),
     'each folder is registered',
   );
   explained(t, ['lib', 'volume'], 'luks');
-  for (const { scheme } of schemes) {
+  for (const scheme of tables) {
     explained(t, ['lib', 'volume'], scheme);
     t.ok(files('fixtures', 'malformed').some(startsWith(scheme)), `fixtures/malformed/${scheme}-*`);
     t.ok(
       [...layouts().values()].some(
         ({ expected }) => typeof expected === 'object' && expected?.scheme === scheme,
       ),
-      'a layout in partition-tables.json.gz or labels.json.gz',
+      'a layout in partition-tables.json.gz, labels.json.gz or further-tables.json.gz',
     );
   }
 });

@@ -8,6 +8,16 @@ import { MemorySource } from '../lib/source/types';
 
 export const ROOT = join(__dirname, '..');
 
+/** `THOROUGH=1`: random work and sweeps whole. Without it each is there, but smaller, so that a run of everything takes minutes. */
+export const THOROUGH = process.env.THOROUGH !== undefined;
+
+/** Of a sweep's rows every `of`th, the first among them, unless everything is wanted. */
+export const sample = <T>(rows: readonly T[], of = 3): T[] =>
+  THOROUGH ? [...rows] : rows.filter((_, i) => i % of === 0);
+
+/** Rounds of random work: a quarter of `all`, unless everything is wanted. */
+export const rounds = (all: number): number => (THOROUGH ? all : Math.ceil(all / 4));
+
 export interface TestContext extends Context {
   readonly warnings: string[];
 }

@@ -7,7 +7,7 @@ import t from 'tap';
 import { Bootloader } from '../lib/bootloader';
 import { LIMITS } from '../lib/bytes/limits';
 import { type BlockSource, MemorySource } from '../lib/source/types';
-import { type Asker, unlocked } from '../lib/unlock';
+import { type Asker, unlockChosen, unlocked } from '../lib/unlock';
 import { image, ROOT, source } from './support';
 
 const NODEGRUB = join(ROOT, 'dist', 'nodegrub.js');
@@ -140,7 +140,7 @@ t.test('a plain boot knows nothing of all this', async (t) => {
   const script = file(
     'plain.js',
     `const nodegrub = require(${JSON.stringify(NODEGRUB)});
-    nodegrub.load('core.js').main(['-q', '--debug', '--output=/dev/null', '--output-directory=${work}',
+    nodegrub.load('core.js').main(['-q', '--output=/dev/null', '--output-directory=${work}',
       ${JSON.stringify(join(ROOT, 'fixtures/images/example.img'))}], 'nodegrub').then((status) => {
         console.log(status, [...nodegrub.loaded.keys()].join(' '), process.moduleLoadList.includes('NativeModule crypto'));
       });`,
@@ -196,12 +196,15 @@ async function decide(
     disks = [source('luks-1.img')],
     files = {},
     quiet = true,
+    wanted,
   }: {
     secrets?: readonly string[];
     typed?: readonly (string | undefined)[];
     disks?: readonly BlockSource[];
     files?: Record<string, string | Buffer>;
     quiet?: boolean;
+    /** `--entry` */
+    wanted?: string;
   } = {},
 ): Promise<Ran> {
   const said: string[] = [];
@@ -228,7 +231,7 @@ async function decide(
       return given.at(-1);
     },
   };
-  const find = () => loader.decide(undefined);
+  const find = () => loader.decide(wanted);
   const first = find();
   const keys = { secrets: secrets.map((s) => Buffer.from(s)), header: undefined };
   const decision =
@@ -392,4 +395,68 @@ t.test('a configuration that gives many keys does not buy much time', async (t) 
   const r = await decide(entry(commands), { disks: [new MemorySource(slow, 'slow')] });
   t.ok(process.cpuUsage().user - began < 25e6);
   t.match(r.texts[0], /NODEGRUB_MAX_KEY_WORK/);
+});
+
+t.test('an entry that is not the default, and needs a closed volume', async (t) => {
+  const config = `menuentry E {\nlinux /boot/plain\n}\nmenuentry F {\ncryptomount -u ${UUID}\n${ROOTED}\nlinux /boot/vmlinuz\n}\n`;
+  const files = { 'boot/plain': 'plain kernel' };
+  const typed = ['passphrase'];
+  t.match(await decide(config, { files, typed }), { kernel: 'hd0', asked: [] }, 'the default asks nobody');
+  for (const wanted of ['1', 'F']) {
+    const keyed = await decide(config, { files, wanted, secrets: ['passphrase'] });
+    t.match(keyed, { kernel: 'crypto0', title: 'F', size: 20_000 });
+    const asked = await decide(config, { files, wanted, typed });
+    t.match(asked, { kernel: 'crypto0', asked: [/^Enter passphrase for hd1/] });
+    const closed = await decide(config, { files, wanted });
+    t.equal(closed.kernel, undefined, 'never another entry');
+    t.match(closed.texts[0], /^hd1 luks1: encrypted \(1{8}-.*\), no key was given/);
+  }
+  // As the menu has it: an entry that is resolved when something else boots.
+  const chosen = async (secrets: string[], answer: string | undefined, config2 = config) => {
+    const loader = new Bootloader({
+      disks: [tar({ 'boot/grub/grub.cfg': config2, ...files }), source('luks-1.img'), source('luks-2.img')],
+      quiet: false,
+      limits: { ...LIMITS, memory: 2 ** 40, cpuSeconds: 1000 },
+      say: () => {},
+    });
+    t.equal(loader.decide(undefined)?.title, 'E');
+    const offer = loader.offer!;
+    t.not(offer.menu.entries[1]!.resolve().problem, null);
+    const asked: string[] = [];
+    const person: Asker = {
+      reason: 'nobody answered',
+      say: () => {},
+      close: () => {},
+      ask: async (words) => {
+        asked.push(words);
+        return answer === undefined ? undefined : Buffer.from(answer);
+      },
+    };
+    const keys = { secrets: secrets.map((s) => Buffer.from(s)), header: undefined };
+    const why = await unlockChosen(loader, keys, () => person);
+    t.equal(loader.offer, offer, 'the menu is as it was');
+    const target = offer.menu.entries[1]!.resolve();
+    return { why, asked, kernel: target.kernel?.volume?.name };
+  };
+  const ASK = /^Enter passphrase for hd1 /;
+  t.match(await chosen([], 'passphrase'), { why: undefined, asked: [ASK], kernel: 'crypto0' });
+  t.match(await chosen(['passphrase'], undefined), { why: undefined, asked: [], kernel: 'crypto0' });
+  t.match(await chosen([], undefined, config.replace('cryptomount', 'cryptomount -p passphrase')), {
+    why: undefined,
+    asked: [],
+    kernel: 'crypto0',
+  });
+  const wrong = await chosen(['no'], 'neither');
+  t.match(wrong, { why: /^hd1 luks1: encrypted \(1{8}-.*\), what was typed opens none of its 1 key slots$/ });
+  t.equal(wrong.asked.length, 3, 'and nobody is asked for hd2');
+  const none = config.replace(UUID, '99999999999999999999999999999999');
+  t.match(
+    await chosen(['passphrase'], 'passphrase', none),
+    { why: '', asked: [] },
+    'what no entry wants stays closed',
+  );
+  t.match(await chosen([], undefined), {
+    why: /^hd1 luks1: encrypted .*nobody answered: --key-file=FILE/,
+    asked: [ASK],
+  });
 });

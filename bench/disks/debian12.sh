@@ -8,7 +8,7 @@
 # Cache: ${NODEGRUB_CACHE:-~/.cache/nodegrub}/debian12-KEY/{disk.img,disk.json}; KEY names this script's text.
 # Needs root, loop devices, mount; status 77 and one line on stderr when the kernel does not give those.
 set -euo pipefail
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive DPKG_FORCE=unsafe-io PATH=$PATH:/usr/sbin:/sbin
 self=$(readlink -f "$0")
 cache=${NODEGRUB_CACHE:-$HOME/.cache/nodegrub}
 key=$(sha256sum "$self" | cut -c1-12)

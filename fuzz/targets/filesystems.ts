@@ -7,7 +7,6 @@ import { fileExtents } from '../../lib/fs/file';
 import type { FileSystem, FsNode } from '../../lib/fs/types';
 import { walk } from '../../lib/fs/walk';
 import { readTable } from '../../lib/volume';
-import { type LuksHeader, readHeader } from '../../lib/volume/luks/luks';
 import type { PartitionTable } from '../../lib/volume/types';
 import { layouts } from '../../test/volume/sparse';
 import { type Image, loadImage, PAGE } from '../disk';
@@ -121,21 +120,8 @@ const tables: Parser<PartitionTable> = {
   paths: () => [],
 };
 
-/** Headers of LUKS, the damaged ones too; what lies behind them needs keys, and is a matter of test/volume/luks. */
-export function luksTargets(root: string): ImageTarget<unknown>[] {
-  const parser: Parser<LuksHeader> = {
-    open: (disk, ctx) => readHeader(disk, ctx, true),
-    use() {},
-    paths: () => [],
-  };
-  const samples = ['luks-1', 'luks-2', 'luks-2-essiv'].map(
-    (name): Sample => ({ name, load: () => loadImage(root, `fixtures/images/${name}.img.gz`) }),
-  );
-  return [new ImageTarget('luks', parser, samples, 0.5) as ImageTarget<unknown>];
-}
-
 /** Partition tables by scheme, from the layouts that sfdisk and others made. */
-export function volumeTargets(): ImageTarget<unknown>[] {
+export function tableTargets(): ImageTarget<unknown>[] {
   const by = new Map<string, Sample[]>();
   for (const [name, layout] of layouts()) {
     const { expected } = layout;

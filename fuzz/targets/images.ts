@@ -4,6 +4,7 @@ import type { Context } from '../../lib/bytes/budget';
 import { GuestError } from '../../lib/bytes/errors';
 import type { BlockSource } from '../../lib/source/types';
 import { type Changes, Disk, type Image } from '../disk';
+import type { Edit } from '../edits';
 import { hooks } from '../hooks';
 import { type Mutation, Mutator } from '../mutate';
 import type { Random } from '../random';
@@ -25,6 +26,8 @@ export interface Sample {
   load(): Image;
   /** Images of the other members of the filesystem. */
   readonly members?: () => Image[];
+  /** Changes that fields do not say, in half of the rounds. */
+  readonly edit?: Edit;
 }
 
 export interface ImageCase {
@@ -107,7 +110,14 @@ export class ImageTarget<T> implements Target<ImageCase> {
   make(random: Random): ImageCase {
     const sample = random.below(this.samples.length);
     const { disk, survey } = this.#load(sample);
-    return { sample, mutation: new Mutator(random, survey, disk, this.early).make() };
+    const mutation = new Mutator(random, survey, disk, this.early).make();
+    const { edit } = this.samples[sample]!;
+    if (!edit || random.chance(0.5)) return { sample, mutation };
+    const writes = edit(disk, random);
+    if (random.chance(0.3))
+      return { sample, mutation: { ...mutation, writes: [...writes, ...mutation.writes] } };
+    const { paths, sums } = mutation;
+    return { sample, mutation: { writes, paths, unpacked: [], sums } };
   }
 
   run({ sample, mutation }: ImageCase): boolean {

@@ -8,11 +8,15 @@ import type { BootContext } from '../../lib/boot/model';
 import type { Context } from '../../lib/bytes/budget';
 import type { FileSystem, FsNode } from '../../lib/fs/types';
 import { walk } from '../../lib/fs/walk';
+import { advice } from '../../lib/kernel/advice';
 import { readXenNotes } from '../../lib/kernel/elf';
+import { guestKernel } from '../../lib/kernel/file';
 import { HEAD_BYTES, kernelKind, readRange } from '../../lib/kernel/head';
+import { inspectKernel } from '../../lib/kernel/inspect';
 import { loaderKind } from '../../lib/kernel/loader-kind';
 import { readPe } from '../../lib/kernel/pe';
 import { allSections, Profiles, profileCount } from '../../lib/kernel/uki';
+import { vmlinux } from '../../lib/kernel/vmlinux';
 import type { BlockSource } from '../../lib/source/types';
 import { bzImage } from '../../test/boot/images';
 import { extentFile, MemoryFs, memoryGuest } from '../../test/boot/memfs';
@@ -60,6 +64,15 @@ const kinds = reader((fs, node, ctx) => {
   const kind = kernelKind(readRange(fs, node, 0, HEAD_BYTES, ctx));
   guarded(() => void loaderKind(fs, node, ctx));
   return kind;
+});
+
+const whole = reader((fs, node, ctx) => {
+  const kernel = inspectKernel(guestKernel(fs, node, 'file', ctx), ctx);
+  advice(kernel);
+  guarded(() => {
+    for (const piece of vmlinux(guestKernel(fs, node, 'file', ctx), ctx).pieces()) void piece.length;
+  });
+  return kernel.format === 'unknown' ? undefined : kernel;
 });
 
 /** A dialect that reads the file as its configuration. */
@@ -136,6 +149,10 @@ export function kernelTargets(root: string): ImageTarget<unknown>[] {
     of('addon', makePe([{ name: '.cmdline', data: 'more' }])),
   ];
   const kernels = [of('bzImage', bzImage('6.1')), elves[0]!, ukis[0]!];
+  const folder = join(root, 'fixtures/kernels');
+  const packed = readdirSync(folder)
+    .filter((n) => !n.endsWith('.json'))
+    .map((n) => of(n, readFileSync(join(folder, n))));
   const made: ImageTarget<never>[] = [
     new ImageTarget<never>(
       'kernel-elf',
@@ -149,6 +166,7 @@ export function kernelTargets(root: string): ImageTarget<unknown>[] {
       [...ukis, ...malformed(/^sdboot-.*\.efi\.gz$/).slice(0, 1)],
       0.9,
     ),
+    new ImageTarget<never>('kernel-inside', whole as never, packed, 0.9),
     new ImageTarget<never>('kernel-kind', kinds as never, kernels, 0.9),
     new ImageTarget<never>(
       'dialect-bsd',

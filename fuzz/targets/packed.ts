@@ -3,10 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateRawSync, deflateSync, gunzipSync } from 'node:zlib';
 import { unpackLznt1 } from '../../fsdrivers/ntfs/lznt1';
+import { bzip2 } from '../../lib/bytes/decompress/bzip2';
 import { inflateRaw, inflateZlib } from '../../lib/bytes/decompress/inflate';
 import { lz4Block } from '../../lib/bytes/decompress/lz4';
+import { lz4Legacy } from '../../lib/bytes/decompress/lz4-legacy';
 import { lzma, microLzma } from '../../lib/bytes/decompress/lzma';
 import { lzo1x } from '../../lib/bytes/decompress/lzo';
+import { lzop } from '../../lib/bytes/decompress/lzop';
 import { xz } from '../../lib/bytes/decompress/xz';
 import { zstd } from '../../lib/bytes/decompress/zstd';
 import { GuestError } from '../../lib/bytes/errors';
@@ -108,7 +111,20 @@ class PackedTarget implements Target<PackedCase> {
   }
 }
 
+/** As much as there is room for: a caller of a generator stops where its limit is. */
+function pieces(all: Iterable<Uint8Array>, into: Buffer): number {
+  let at = 0;
+  for (const piece of all) {
+    const part = piece.subarray(0, into.length - at);
+    into.set(part, at);
+    at += part.length;
+    if (at === into.length) break;
+  }
+  return at;
+}
+
 export function packedTargets(root: string): Target[] {
+  const kernel = (name: string) => readFileSync(join(root, 'fixtures/kernels', name));
   const folder = join(root, 'fixtures/packed');
   const of = (ending: string): Buffer[] =>
     readdirSync(folder)
@@ -159,6 +175,24 @@ export function packedTargets(root: string): Target[] {
     new PackedTarget('lzma', [...lzmas, ...lzmas.map(sized)], (f, i) => lzma(f, i)),
     new PackedTarget('microlzma', lzmas.map(microFrom), (f, i, p) => microLzma(f, i, p)),
     new PackedTarget('zstd', of('.zst'), (f, i, p) => zstd(f, i, { own: true, partial: p })),
+    new PackedTarget('bzip2', of('.bz2'), (f, i) =>
+      pieces(
+        bzip2(f, () => {}),
+        i,
+      ),
+    ),
+    new PackedTarget('lz4-legacy', [kernel('Image.lz4')], (f, i) =>
+      pieces(
+        lz4Legacy(f, () => {}),
+        i,
+      ),
+    ),
+    new PackedTarget('lzop', of('.lzo'), (f, i) =>
+      pieces(
+        lzop(f, () => {}),
+        i,
+      ),
+    ),
     new PackedTarget('lznt1', [lzntOf(plain)], (f, i) => unpackLznt1(f, i)),
   ];
 }

@@ -18,81 +18,16 @@ import type { BootContext, BootDialect } from '../../lib/boot/model';
 import { GuestError } from '../../lib/bytes/errors';
 import type { ByteString } from '../../lib/bytes/text';
 import { walk } from '../../lib/fs/walk';
+import { checksums } from '../../lib/location/sums';
+import { safePath } from '../../lib/location/tree';
+import { parseIni } from '../../lib/location/treeinfo';
 import { PRELUDE, Scripts } from '../../test/boot/grub2/random';
 import { bzImage } from '../../test/boot/images';
 import { link, MemoryFs, type MemoryTree, memoryGuest } from '../../test/boot/memfs';
 import type { Random } from '../random';
 import { ALLOWANCE, context, type Target } from '../target';
 import { guarded } from './images';
-
-export interface TextCase {
-  readonly text: ByteString;
-  /** Typed at GRUB's command line. */
-  readonly line?: ByteString;
-  /** What it may cost: a loop without end takes all of it, in every round that has one. */
-  readonly steps: number;
-}
-
-const ODD = '\n\n  \t\'"\\=,()[]{}<>$#-+\0\r/;|&*?!:%@~`^.0199\x80\xff\x1b';
-
-/** A damaged `text`: bytes changed, runs dropped, doubled, moved, lines swapped, words of others put in. */
-function damaged(random: Random, text: ByteString, words: readonly ByteString[]): ByteString {
-  let made = text;
-  for (let rounds = 1 + random.skewed(6); rounds > 0; rounds--) {
-    const at = random.below(made.length + 1);
-    const length = random.below(random.chance(0.2) ? 300 : 12);
-    const before = made.slice(0, at);
-    const after = made.slice(at + length);
-    const run = made.slice(at, at + length);
-    switch (random.below(11)) {
-      case 0:
-        made = before + String.fromCharCode(random.below(256)) + made.slice(at + 1);
-        break;
-      case 1:
-        made = before + after;
-        break;
-      case 2:
-        made = before + run.repeat(1 + random.below(random.chance(0.05) ? 200 : 4)) + after;
-        break;
-      case 3: {
-        const rest = before + after;
-        const to = random.below(rest.length + 1);
-        made = rest.slice(0, to) + run + rest.slice(to);
-        break;
-      }
-      case 4:
-      case 5:
-        made = before + ODD[random.below(ODD.length)]! + made.slice(at);
-        break;
-      case 6: {
-        const lines = made.split('\n');
-        const [a, b] = [random.below(lines.length), random.below(lines.length)];
-        [lines[a], lines[b]] = [lines[b]!, lines[a]!];
-        made = lines.join('\n');
-        break;
-      }
-      case 7:
-      case 8:
-        made = `${before}${random.pick(words)}${random.pick(['', ' ', '\n', '='])}${made.slice(at)}`;
-        break;
-      case 9:
-        made =
-          before +
-          String(random.pick([0, -1, 1, 65535, 2 ** 31, 2 ** 32, 2 ** 53, 1e21, '99999999999999999999'])) +
-          after;
-        break;
-      default:
-        if (random.chance(0.2)) made = before;
-    }
-    if (made.length > 64 * 1024) made = made.slice(0, 64 * 1024);
-  }
-  return made;
-}
-
-function* shorter(text: ByteString): Generator<ByteString> {
-  for (let size = text.length >> 1; size >= 1; size >>= 1)
-    for (let at = 0; at < text.length; at += size) yield text.slice(0, at) + text.slice(at + size);
-}
+import { damaged, PlainTarget, shorter, type TextCase } from './plain';
 
 const KERNEL = bzImage('6.1').toString('latin1');
 /** What configurations name; enough for most entries to be resolved. */
@@ -194,35 +129,6 @@ class TextTarget implements Target<TextCase> {
   }
 }
 
-/** Text that goes straight into a function. */
-class PlainTarget implements Target<TextCase> {
-  readonly kind = 'parser';
-  readonly weight = 0.4;
-  constructor(
-    readonly name: string,
-    readonly corpus: readonly ByteString[],
-    readonly words: readonly ByteString[],
-    readonly use: (text: ByteString) => boolean,
-  ) {}
-  make(random: Random): TextCase {
-    return { text: damaged(random, random.pick(this.corpus), this.words), steps: ALLOWANCE.runSteps };
-  }
-  run({ text }: TextCase): boolean {
-    try {
-      return this.use(text);
-    } catch (error) {
-      if (error instanceof GuestError || error instanceof RegexError) return false;
-      throw error;
-    }
-  }
-  *smaller(input: TextCase): Generator<TextCase> {
-    for (const text of shorter(input.text)) yield { ...input, text };
-  }
-  files({ text }: TextCase): Record<string, Buffer | string> {
-    return { '.txt': Buffer.from(text, 'latin1') };
-  }
-}
-
 /** A random script of GRUB's language with menu entries, loaders and the commands that read disks. */
 function script(random: Random): ByteString {
   const scripts = new Scripts(() => random.below(2 ** 30) / 2 ** 30);
@@ -280,6 +186,13 @@ function script(random: Random): ByteString {
   for (let n = random.below(4); n > 0; n--) text += entry(2);
   return text;
 }
+
+const HASH = 'd8808aa4ca188560da1e6d749dcb930c87a5fd8b11ebff1f3fa6d728af35203d';
+/** What a distribution's tree says of itself (lib/location). */
+const LOCATION_INDEXES: readonly ByteString[] = [
+  `${HASH}  ./netboot/xen/vmlinuz\n${HASH} *b\nSHA256 (c) = ${HASH}\nHASH SHA256 ${HASH}  boot/x86_64/loader/linux\n`,
+  `[general]\nfamily = Fedora\narch = x86_64\n; note\n[images-x86_64]\nkernel = images/pxeboot/vmlinuz\ninitrd: images/pxeboot/initrd.img\n[checksums]\nimages/pxeboot/vmlinuz = sha256:${HASH}\n`,
+];
 
 export function textTargets(root: string): Target[] {
   const folder = (path: string, pattern: RegExp): ByteString[] => {
@@ -367,6 +280,38 @@ export function textTargets(root: string): Target[] {
       return n > 0;
     }),
     new PlainTarget(
+      'location',
+      LOCATION_INDEXES,
+      [
+        '[images-xen]\n',
+        '[checksums]\n',
+        'kernel = ',
+        '../',
+        './',
+        'SHA256 (',
+        'HASH SHA256 ',
+        'a'.repeat(32),
+        '\r\n',
+      ],
+      (text) => {
+        const ctx = context();
+        const paths = new Set<string>();
+        for (const [name] of checksums(text, 'SUMS', ctx)) paths.add(name);
+        for (const section of parseIni(text, ctx).values())
+          for (const value of section.values()) paths.add(value);
+        for (const path of paths)
+          guarded(() => {
+            const inner = new URL(
+              safePath(path, 'index').split('/').map(encodeURIComponent).join('/'),
+              'http://h/t/',
+            );
+            if (inner.host !== 'h' || !inner.pathname.startsWith('/t/'))
+              throw new Error(`left the tree: ${inner.href}`);
+          });
+        return paths.size > 0;
+      },
+    ),
+    new PlainTarget(
       'regexp',
       patterns,
       ['(a', 'b)*', '[[:alpha:]]', '\\1', '{1,3}', '{255}', '|', '.*'],
@@ -377,6 +322,7 @@ export function textTargets(root: string): Target[] {
         matches(text.slice(0, 60), 'aaaaaaaaaaaaaaaaaaaaab-6.1.0.cfg', context().budget);
         return true;
       },
+      [RegexError],
     ),
   ];
 }

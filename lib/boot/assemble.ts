@@ -36,6 +36,14 @@ interface State {
 /** What is known of a guest: of one that a configuration has a copy of, its own. */
 const states = new WeakMap<Guest, State>();
 
+/** What `assemble` has found so far: arrays by their UUIDs, physical volumes. */
+export function assembledIn(guest: Guest): {
+  readonly arrays: ReadonlyMap<ByteString, readonly Member<Volume>[]>;
+  readonly pvs: readonly PhysicalVolume[];
+} {
+  return states.get(guest.from ?? guest) ?? { arrays: new Map(), pvs: [] };
+}
+
 /** Makes what lies on the volumes that are there now, and were not there the last time. */
 export function assemble(guest: Guest, ctx: Context): void {
   const root = guest.from;
@@ -114,25 +122,27 @@ function memberOf(
   const disk = guest.disks.find((d) => d.whole === volume);
   for (const superblock of md().superblocks(source, ctx, warn)) {
     // That of the last partition, seen from the disk.
-    const inside = [...state.arrays.values()]
-      .flat()
-      .some(
-        (m) =>
-          disk?.partitions.includes(m.of) &&
-          m.superblock.uuid === superblock.uuid &&
-          (m.of.partition?.start ?? 0) + m.superblock.at === superblock.at,
-      );
+    const inside =
+      disk &&
+      [...state.arrays.values()]
+        .flat()
+        .some(
+          (m) =>
+            disk.partitions.includes(m.of) &&
+            m.superblock.uuid === superblock.uuid &&
+            (m.of.partition?.start ?? 0) + m.superblock.at === superblock.at,
+        );
     if (!inside) return { superblock, source, of: volume };
   }
   const type = volume.partition?.type ?? '';
   const foreign = md().foreignRaid(source, ctx);
   const what = DYNAMIC.test(type)
-    ? 'Windows dynamic volumes (LDM)'
+    ? 'a Windows dynamic disk (LDM)'
     : foreign && `a RAID with ${foreign} metadata`;
   if (what) {
-    warn(`holds ${what}, which ${DYNAMIC.test(type) ? 'are' : 'is'} not read`);
+    warn(`holds ${what}, which is not read`);
     volume.shown = () => {
-      throw unsupported(what);
+      throw unsupported(`${what}, which is not read`);
     };
   }
   return undefined;

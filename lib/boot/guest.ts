@@ -175,10 +175,13 @@ export class Guest {
     return true;
   }
 
-  /** A copy that shares what is opened; disks added to one (loopback) are not seen by the other. */
+  /** A copy that shares what is opened; disks added to one (loopback) are not seen by the other, but encrypted ones that came since. */
   fork(): Guest {
-    const copy = new Guest(this.#ctx, this.#parts, this.from ?? this);
-    copy.#disks.push(...this.#disks);
+    const root = this.from ?? this;
+    const copy = new Guest(this.#ctx, this.#parts, root);
+    const disks = copy.#disks;
+    disks.push(...this.#disks);
+    for (const d of root.#disks) if (d.of && !disks.some((own) => own.name === d.name)) disks.push(d);
     return copy;
   }
 

@@ -22,6 +22,14 @@ export interface InitrdPart {
   readonly newcName?: ByteString;
 }
 
+/** An environment block as `save_env` left it. */
+export interface Saved {
+  readonly file: GuestFile;
+  readonly fs: FileSystem;
+  readonly node: FsNode;
+  readonly block: ByteString;
+}
+
 export interface BootTarget {
   readonly kernel: GuestFile | undefined;
   readonly initrds: readonly InitrdPart[];
@@ -32,6 +40,8 @@ export interface BootTarget {
   readonly problem: string | null;
   /** Things to tell the admin when this entry is booted (a hypervisor left out, one-shot entries …). Printable. */
   readonly notes: readonly string[];
+  /** What `save_env` would have written, a file each, before this boots. */
+  readonly saves?: ReadonlyMap<string, Saved> | undefined;
   /** The menu that the entry opened (`configfile`), of which this target is the default: a person is shown it. */
   readonly menu?: BootMenu;
   /** `args` are what the guest gets, `--args` worked in: a policy has judged them. */
@@ -188,6 +198,8 @@ export interface BootContext extends Context {
   readonly quiet: boolean;
   /** Set by the menu when a person is there: absent while nobody has typed anything. Read when it is asked for. */
   access?: Access;
+  /** What is saved is written: nobody need be told that it is not. */
+  readonly saves?: boolean;
   /** Encrypted volumes; shared by all copies of this context. */
   readonly crypt?: {
     /** What `cryptomount` missed. */

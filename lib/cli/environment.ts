@@ -15,7 +15,7 @@ export const FIXED: readonly LimitName[] = [
 ];
 
 /** Limits that cannot be raised further without breaking a promise of another kind: recursion needs V8's stack. */
-const HIGHEST: Partial<Record<LimitName, number>> = { includeDepth: 100 };
+export const HIGHEST: Partial<Record<LimitName, number>> = { includeDepth: 100 };
 
 const MEGABYTE = 1024 * 1024;
 const UNITS: Record<string, number> = { '': 1, K: 1024, M: MEGABYTE, G: 1024 ** 3 };

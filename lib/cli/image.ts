@@ -55,6 +55,11 @@ export function prepareImages(
   return choices(image, disks.length).map((choice, i) => {
     const { format } = choice;
     if (image.references !== 'directory' || format === undefined) return choice;
+    if (!(disks[i] instanceof File))
+      throw unsupported(
+        '--image-references=directory: an image behind a URI has no directory',
+        disks[i]!.label,
+      );
     const members = openReferences(options.operands[i]!, disks[i] as FileSource, format, File, limits);
     return { ...choice, members };
   });

@@ -9,7 +9,7 @@ import { type Keys, unlocked } from '../unlock';
 import type { ParsedOption } from './getopt';
 import type { Options } from './options';
 
-export type { Keys } from '../unlock';
+export { type Keys, unlockChosen, unlocked } from '../unlock';
 
 /** cryptsetup's bound (DEFAULT_KEYFILE_SIZE_MAXKB 8192). */
 const LARGEST_KEY = 8 * 1024 * 1024;
@@ -98,9 +98,10 @@ export async function unlock<T>(
       seconds,
       console,
     );
+  let kept = false;
   try {
     const asks = !loader.context.quiet && options.action === 'boot';
-    return await unlocked(
+    const result = await unlocked(
       loader,
       find,
       found,
@@ -108,7 +109,10 @@ export async function unlock<T>(
       asks ? person : undefined,
       say,
     );
+    // The menu may have entries that need them, and overwrites them.
+    kept = loader.offer !== undefined;
+    return result;
   } finally {
-    for (const secret of keys?.secrets ?? []) secret.fill(0);
+    if (!kept) for (const secret of keys?.secrets ?? []) secret.fill(0);
   }
 }

@@ -1,9 +1,10 @@
 /** Arguments in, exit status out. CONTRACT.md says what toolstacks are owed. */
 import { fstatSync } from 'node:fs';
 import { basename } from 'node:path';
+import { loadFirst } from '../../fsdrivers';
 import type { Kind } from '../../menu/terminal';
 import type { BootTarget } from '../boot/model';
-import { Bootloader, type Decision, type Listing, type Request } from '../bootloader';
+import { Bootloader, type Decision, type Request } from '../bootloader';
 import { GuestError } from '../bytes/errors';
 import { LIMITS, type Limits } from '../bytes/limits';
 import { type ByteString, fromHost, printable } from '../bytes/text';
@@ -15,7 +16,7 @@ import { dropPrivileges } from '../sandbox/drop';
 import { Janitor } from '../sandbox/janitor';
 import { newResult, Outputs, openResult, outputDirectory } from '../sandbox/outputs';
 import { FileSource, openDisk } from '../source/file';
-import type { BlockSource } from '../source/types';
+import { type BlockSource, NBD_URI } from '../source/types';
 import { UsageError } from './getopt';
 import { type Options, parseOptions } from './options';
 
@@ -52,14 +53,8 @@ export async function main(argv: readonly string[], program: string): Promise<nu
     for (const line of reports().usage(basename(program)).trimEnd().split('\n')) log(line);
     return 1;
   }
-  if (options.action === 'help') {
-    writeAll(1, Buffer.from(reports().usage(basename(program))), 'stdout');
-    return 0;
-  }
-  if (options.action === 'version') {
-    writeAll(1, Buffer.from(`nodegrub ${VERSION}\n`), 'stdout');
-    return 0;
-  }
+  const own = options.run;
+  if (own) return reported(async () => own(basename(program)));
   const { sandbox, runas } = options;
   return reported(() =>
     sandbox === 'strict' || (runas && sandbox === 'auto')
@@ -107,6 +102,7 @@ export interface Given {
   /** What confines this process, for the log. */
   readonly force: string;
   readonly console?: Kind | undefined;
+  readonly writer?: import('../writeenv/index').EnvWriter | undefined;
   /** The result as it is written; throws what cannot be said. */
   format(result: Result): Buffer;
   /** Which files the toolstack was told of. */
@@ -125,6 +121,13 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
     (require('./image') as typeof import('./image')).prepareImages(options, disks, FileSource, limits);
   const secrets = options.keys[0] && keys().openKeys(options.keys);
   const boots = options.action === 'boot';
+  const writer =
+    options.writeEnv && boots
+      ? new (require('../writeenv/index') as typeof import('../writeenv/index')).EnvWriter(
+          options.operands,
+          disks,
+        )
+      : undefined;
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
   const created = newResult(options.output);
   const outputs = boots ? new Outputs(directory, created) : undefined;
@@ -136,12 +139,14 @@ async function run(options: Options, limits: Limits | undefined): Promise<number
     const { fd } = openResult(options.output);
     const { sandbox, runas, user } = options;
     const force = sandbox === 'off' ? 'sandbox off' : dropPrivileges(runas ?? user, __dirname);
-    const format = (result: Result) => formatResult(result, options.format);
-    given = { disks, images, secrets, policy, outputs, fd, force, format, keep: 'nothing' };
+    const format = (result: Result) => formatResult(result, options, disks);
+    given = { disks, images, secrets, policy, outputs, fd, force, writer, format, keep: 'nothing' };
     const status = await boot(options, limits, given);
     good = status === 0;
     return status;
   } finally {
+    for (const disk of disks) disk.end?.();
+    writer?.end();
     await outputs?.end(given?.keep ?? 'nothing');
     janitor?.release(good ? [0] : []);
     await janitor?.gone;
@@ -164,7 +169,8 @@ export async function boot(options: Options, limits: Limits | undefined, given: 
     quiet: !options.interactive || options.action !== 'boot' || !!policy?.quiet,
     limits,
     policy,
-    say: log,
+    saves: !!given.writer,
+    say: options.say ?? log,
   };
   const loader = new Bootloader(request);
   /** What is found, with encrypted volumes opened where nothing is, or one of them was missed. */
@@ -173,7 +179,7 @@ export async function boot(options: Options, limits: Limits | undefined, given: 
     if (found && !loader.context.crypt?.wanted) return found;
     return keys().unlock(loader, options, secrets, find, found, log, given.console);
   };
-  if (options.action === 'list') return list(await opened(() => loader.list()), loader, options, fd);
+  if (/list|inspect/.test(options.action)) return reports().list(opened, loader, options, request, fd, log);
   let decision = await opened(() => decide(loader, options));
   const { offer } = loader;
   const session =
@@ -186,6 +192,7 @@ export async function boot(options: Options, limits: Limits | undefined, given: 
         version: VERSION,
         wait: options.menuTimeout,
         console: given.console,
+        keys: secrets,
       },
     );
   for (;;) {
@@ -205,7 +212,7 @@ export async function boot(options: Options, limits: Limits | undefined, given: 
         `warning: the arguments are ${args.length} bytes, a PV guest's are cut after ${LIMITS.guestCommandLine}`,
       );
     if (!outputs) {
-      writeAll(fd, reports().describe(decision, args, options), 'the result');
+      writeAll(fd, reports().describe(decision, args, options, disks, loader.context), 'the result');
       return 0;
     }
     let printed: { bytes: Buffer; ramdisk: boolean };
@@ -215,6 +222,7 @@ export async function boot(options: Options, limits: Limits | undefined, given: 
       if (!session?.retry(error, outputs)) throw error;
       continue;
     }
+    await given.writer?.save(decision.target.saves?.values() ?? [], loader.context, log);
     writeAll(fd, printed.bytes, 'the result');
     given.keep = printed.ramdisk ? 'both' : 'kernel';
     if (options.debug) logReads(disks);
@@ -225,7 +233,10 @@ export async function boot(options: Options, limits: Limits | undefined, given: 
 export function openDisks(
   options: Options,
   limits?: Limits,
-  open: (path: string, index: number) => BlockSource = openDisk,
+  open = (path: string, _index: number): BlockSource =>
+    NBD_URI.test(path)
+      ? (require('../source/nbd') as typeof import('../source/nbd')).openNbd(path, limits, loadFirst)
+      : openDisk(path),
 ): BlockSource[] {
   if (options.action === 'isconfig') return [reports().configDisk(options.operands[0]!, limits)];
   return options.operands.map(open);
@@ -279,6 +290,14 @@ async function extract(
       await second.end();
     }
     loader.policy?.checkCopied(decision.target, outputs, loader.context);
+    const { tasks } = options;
+    if (tasks)
+      await (require('../extract/kernel') as typeof import('../extract/kernel')).finishKernel(
+        outputs.kernel,
+        tasks,
+        loader.context,
+        log,
+      );
   } catch (error) {
     if (error instanceof GuestError) error.where.unshift(decision.where);
     throw error;
@@ -304,16 +323,6 @@ function showProgress({ target }: Decision, writers: readonly ChunkWriter[]): ()
     clearInterval(timer);
     progress?.end();
   };
-}
-
-function list(listing: Listing | undefined, loader: Bootloader, options: Options, fd: number): number {
-  const image = options.operands[0]!;
-  if (options.format === 'json')
-    reports().writeList(fd, reports().listAsJson(image, listing, loader.warnings));
-  else if (listing) reports().writeList(fd, reports().listAsText(listing));
-  if (listing) return 0;
-  for (const line of reports().failureLines(printable(fromHost(image)), loader.diagnostics)) log(line);
-  return 1;
 }
 
 function logReads(disks: readonly BlockSource[]): void {

@@ -58,7 +58,7 @@ const setpriv = (): string =>
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
 /**
- * Starts nodegrub.js beside it (or beside what it is a link to). A Node that was replaced since may not know the flags: then
+ * Starts nodegrub.js beside it (or beside what it is a link to; where a script of another folder reads it, where it was made). A Node that was replaced since may not know the flags: then
  * its time of change is not node.stamp's any more, and it is asked first (25 ms, until make-cache.js is run again).
  * What the environment would tell Node is for other programs: options against these flags, code to load, files to write. libuv's
  * io_uring, which Node 20.3 to 20.11.0 had at work, would go on as root after the drop (CVE-2024-22017). A file may have
@@ -73,6 +73,7 @@ const starter = (
 d=\${0%/*}
 [ "$d" != "$0" ] || d=.
 [ ! -L "$0" ] || { d=$(readlink -f -- "$0") && d=\${d%/*}; }
+[ -e "$d/nodegrub.js" ] || d=${quoted(__dirname)}
 n=${quoted(node)}
 f='${hard.join(' ')}'
 p='${wrapper === '' ? '' : `${wrapper} --no-new-privs`}'
@@ -202,4 +203,11 @@ if (process.argv[2] === '--child') {
     console.error(error);
     process.exitCode = 1;
   });
-} else make();
+} else {
+  try {
+    make();
+  } catch (error) {
+    console.error(`make-cache.js: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,10 +1,12 @@
 /** The command line → what to do. CONTRACT: "Options". */
 import { type ByteString, fromHost } from '../bytes/text';
+import type { KernelTasks } from '../extract/kernel';
+import type { OutputFormat } from '../output/format';
 import { getopt, type OptionSpec, type ParsedOption, UsageError } from './getopt';
 import type { ImageOptions } from './image';
+import type { JobsOptions } from './jobs/index';
 
-export type OutputFormat = 'sxp' | 'simple' | 'simple0' | 'json';
-export type Action = 'boot' | 'list' | 'dry-run' | 'isconfig' | 'help' | 'version';
+export type Action = 'boot' | 'list' | 'dry-run' | 'isconfig' | 'inspect';
 
 export type Sandbox = 'off' | 'basic' | 'strict' | 'auto';
 
@@ -34,6 +36,8 @@ export interface Options {
   /** The host admin's policy: a file of the host's. */
   readonly policy: string | undefined;
   readonly debug: boolean;
+  /** Takes warnings in place of the log: a report has them itself. */
+  readonly say?: ((line: string) => void) | undefined;
   /** Seconds that the menu waits where the guest names no time; undefined: for ever. */
   readonly menuTimeout: number | undefined;
   /** `key-file`, `key-fd` and `luks-header` with their values, in order. */
@@ -42,75 +46,83 @@ export interface Options {
   readonly guess: boolean;
   /** What `--image-…` says (image.ts); undefined: nothing. */
   readonly image: ImageOptions | undefined;
+  /** What the configuration saves is written to the guest's disk. */
+  readonly writeEnv?: true;
+  /** Many disks, each a guest of its own. */
+  readonly jobs?: JobsOptions;
+  /** What is done with the kernel besides copying it. */
+  readonly tasks?: KernelTasks;
+  /** What is done in place of all else, which looks at no disk itself (`--help`). @returns the exit status */
+  readonly run: ((program: string) => number | Promise<number>) | undefined;
 }
 
-/** Those with a value: pygrub's nine, then those that it does not have. */
-const VALUED =
-  'output output-format output-directory offset runas entry kernel ramdisk args ' +
-  'extra-disk menu-timeout key-file key-fd luks-header user sandbox policy ' +
-  'image-format image-snapshot image-references';
-
-const SPECS: readonly OptionSpec[] = [
+/** What toolstacks pass, all of it pygrub's. */
+export const SPECS: readonly OptionSpec[] = [
   { long: 'quiet', short: 'q' },
   { long: 'interactive', short: 'i' },
   { long: 'list-entries', short: 'l' },
   { long: 'not-really', short: 'n' },
-  { long: 'help', short: 'h' },
-  { long: 'isconfig' },
-  { long: 'debug' },
-  { long: 'version', own: true },
-  { long: 'no-guess', own: true },
-  ...VALUED.split(' ').map((long, i) => ({ long, takesValue: true, own: i >= 9 })),
+  ...'output output-format output-directory offset runas entry kernel ramdisk args'
+    .split(' ')
+    .map((long) => ({ long, takesValue: true })),
 ];
 
-/** What toolstacks do not ask for is a chunk. */
-const confinement = () => require('./confinement') as typeof import('./confinement');
+/** Every other option is known to a chunk. */
+const further = () => require('./further') as typeof import('./further');
 
-function wholeNumber(option: string, value: string, what: string): number {
+/** Whether `arg` is an option in another form than its whole name, or none of SPECS. */
+const isFurther = (arg: string): boolean =>
+  /^-[^-]/.test(arg)
+    ? !/^-[qiln]+$/.test(arg)
+    : /^--./.test(arg) && !SPECS.some(({ long }) => long === arg.slice(2).replace(/=.*/s, ''));
+
+export function wholeNumber(option: string, value: string, what: string): number {
   // Python's int() takes blanks, a sign and underscores; toolstacks pass plain digits.
   const n = /^\s*\+?\d+\s*$/.test(value) ? Number(value) : Number.NaN;
   if (!Number.isSafeInteger(n)) throw new UsageError(`--${option}=${value}: ${what}`);
   return n;
 }
 
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** @throws UsageError */
 export function parseOptions(argv: readonly string[]): Options {
-  const { options, operands } = getopt(argv, SPECS);
-  let action: Action = 'boot';
-  let interactive = true;
-  let output = '-';
-  let format: OutputFormat = 'sxp';
-  let directory: string | undefined;
-  let entry: ByteString | undefined;
-  let kernel: ByteString | undefined;
-  let ramdisk: ByteString | undefined;
-  let args: ByteString | undefined;
-  let offset: number | undefined;
-  let runas: number | undefined;
-  let user: number | undefined;
-  let sandbox: Sandbox = 'auto';
-  let debug = false;
-  let guess = true;
-  let menuTimeout: number | undefined = 1;
-  let policy: string | undefined;
+  const rare = argv.some(isFurther) ? further() : undefined;
+  const { options, operands } = getopt(argv, rare?.ALL ?? SPECS);
+  const o: Mutable<Options> = {
+    action: 'boot',
+    operands,
+    interactive: true,
+    output: '-',
+    format: 'sxp',
+    directory: DEFAULT_DIRECTORY,
+    directoryGiven: false,
+    entry: undefined,
+    kernel: undefined,
+    ramdisk: undefined,
+    args: undefined,
+    offset: undefined,
+    runas: undefined,
+    user: undefined,
+    sandbox: 'auto',
+    policy: undefined,
+    debug: false,
+    menuTimeout: 1,
+    keys: [],
+    guess: true,
+    image: undefined,
+    run: undefined,
+  };
   let list = false;
   let dry = false;
-  let isconfig = false;
-  let image: Record<string, string> | undefined;
-  const extra: string[] = [];
-  for (const { name, value } of options) {
+  for (const option of options) {
+    const { name, value } = option;
     switch (name) {
-      case 'help':
-        action = 'help';
-        break;
-      case 'version':
-        if (action !== 'help') action = 'version';
-        break;
       case 'quiet':
-        interactive = false;
+        o.interactive = false;
         break;
       case 'interactive':
-        interactive = true;
+        o.interactive = true;
         break;
       case 'list-entries':
         list = true;
@@ -118,96 +130,44 @@ export function parseOptions(argv: readonly string[]): Options {
       case 'not-really':
         dry = true;
         break;
-      case 'isconfig':
-        isconfig = true;
-        break;
-      case 'debug':
-        debug = true;
-        break;
       case 'output':
-        output = value;
+        o.output = value;
         break;
       case 'output-format':
-        if (value !== 'sxp' && value !== 'simple' && value !== 'simple0' && value !== 'json')
-          throw new UsageError(`unknown output format '${value}': sxp, simple, simple0 or json`);
-        format = value;
+        o.format = /^(sxp|simple0?)$/.test(value) ? (value as OutputFormat) : further().formatNamed(value, o);
         break;
       case 'output-directory':
-        directory = value;
+        o.directory = value;
+        o.directoryGiven = true;
         break;
       case 'entry':
-        entry = fromHost(value);
-        interactive = false;
+        o.interactive = false;
+        o.entry = fromHost(value);
         break;
       case 'kernel':
-        kernel = fromHost(value);
-        break;
       case 'ramdisk':
-        ramdisk = fromHost(value);
-        break;
       case 'args':
-        args = fromHost(value);
+        o[name] = fromHost(value);
         break;
       case 'offset':
-        offset = wholeNumber(name, value, 'not a number of bytes');
+        o.offset = wholeNumber(name, value, 'not a number of bytes');
         break;
       case 'runas':
-        runas = wholeNumber(name, value, 'not a numeric user id');
-        break;
-      case 'user':
-        user = confinement().userId(value);
-        break;
-      case 'sandbox':
-        sandbox = confinement().sandboxNamed(value);
-        break;
-      case 'extra-disk':
-        extra.push(value);
-        break;
-      case 'no-guess':
-        guess = false;
-        break;
-      case 'policy':
-        policy = value;
-        break;
-      case 'menu-timeout':
-        menuTimeout = value === 'forever' ? undefined : wholeNumber(name, value, "not seconds or 'forever'");
+        o.runas = wholeNumber(name, value, 'not a numeric user id');
         break;
       default:
-        image ??= {};
-        image[name.slice(6)] = value;
+        rare!.take(o, option);
     }
   }
-  if (action === 'boot') action = isconfig ? 'isconfig' : list ? 'list' : dry ? 'dry-run' : 'boot';
-  if (action !== 'help' && action !== 'version') {
+  if (o.action === 'boot') o.action = list ? 'list' : dry ? 'dry-run' : 'boot';
+  if (!o.run) {
     if (operands.length === 0) throw new UsageError('no disk is named');
-    if (runas !== undefined && interactive)
+    if (o.runas !== undefined && o.interactive)
       throw new UsageError('--runas works only unattended: add -q or --entry=…');
-    if (runas === 0) throw new UsageError('--runas=0 would keep all privileges');
-    if (sandbox === 'off' && (runas ?? user)) throw confinement().contradiction();
-    if (output === '') throw new UsageError('--output names no file');
-    if (kernel === '') throw new UsageError('--kernel names no file');
+    if (o.runas === 0) throw new UsageError('--runas=0 would keep all privileges');
+    if (o.sandbox === 'off' && (o.runas ?? o.user)) throw further().contradiction();
+    if (o.output === '') throw new UsageError('--output names no file');
+    if (o.kernel === '') throw new UsageError('--kernel names no file');
   }
-  return {
-    action,
-    operands: [...operands, ...extra],
-    interactive,
-    output,
-    format,
-    directory: directory ?? DEFAULT_DIRECTORY,
-    directoryGiven: directory !== undefined,
-    entry,
-    kernel,
-    ramdisk,
-    args,
-    offset,
-    runas,
-    user,
-    sandbox,
-    debug,
-    keys: options.filter(({ name }) => /^key|^luks/.test(name)),
-    guess,
-    menuTimeout,
-    image,
-    policy,
-  };
+  return o;
 }

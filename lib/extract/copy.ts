@@ -18,41 +18,48 @@ const CHUNK = 1024 * 1024;
 /** Chunks that are being filled or written at a time: one more than two, so that neither side waits for the other. */
 const BUFFERS = 3;
 
-/**
- * Collects bytes until a chunk is full, and writes chunks at their place. Skipped ranges become holes.
- * An error of the host's is thrown by the next call that waits.
- */
-export class ChunkWriter {
-  #buffer: Buffer = Buffer.allocUnsafeSlow(CHUNK);
-  readonly #free: Buffer[] = [];
-  #buffers = 1;
-  #writing = 0;
-  #failure: GuestError | undefined;
-  #wake: (() => void) | undefined;
-  #fill = 0;
+/** Where copies go: `ChunkWriter`, or a library's own (lib/api/writer.ts). */
+export interface Output {
+  /** Bytes of output so far. */
+  readonly position: number;
+  /** Room in the buffer; when there is none, `await flush()`. */
+  readonly room: number;
+  /** Lets `fill` put exactly `length` (at most `room`) bytes straight into the buffer. */
+  fillWith(length: number, fill: (into: Uint8Array) => void): void;
+  bytes(data: Uint8Array): Promise<void>;
+  zeros(length: number): Promise<void>;
+  /** @throws GuestError `io` */
+  flush(): Promise<void>;
+  /** What is copied lies in hundreds of pieces or more. */
+  many(): void;
+  /** Writes what is left. @throws GuestError `io` */
+  end(): Promise<void>;
+}
+
+/** A chunk that is being filled, and its place in the output. What is left out becomes a hole. */
+export abstract class Chunked implements Output {
+  protected buffer: Buffer = Buffer.allocUnsafeSlow(CHUNK);
+  protected filled = 0;
   /** Place in the output where the buffer's first byte goes. */
-  #start = 0;
+  protected start = 0;
 
   constructor(
     readonly fd: number,
     readonly what: string,
   ) {}
 
-  /** Bytes of output so far. */
   get position(): number {
-    return this.#start + this.#fill;
+    return this.start + this.filled;
   }
 
-  /** Room in the buffer; when there is none, `await flush()`. */
   get room(): number {
-    return CHUNK - this.#fill;
+    return CHUNK - this.filled;
   }
 
-  /** Lets `fill` put exactly `length` (at most `room`) bytes straight into the buffer. */
   fillWith(length: number, fill: (into: Uint8Array) => void): void {
     // Not Buffer.subarray(), which takes three JavaScript calls.
-    fill(new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset + this.#fill, length));
-    this.#fill += length;
+    fill(new Uint8Array(this.buffer.buffer, this.buffer.byteOffset + this.filled, length));
+    this.filled += length;
   }
 
   async bytes(data: Uint8Array): Promise<void> {
@@ -72,22 +79,37 @@ export class ChunkWriter {
       return;
     }
     await this.flush();
-    this.#start += length;
+    this.start += length;
   }
+
+  abstract flush(): Promise<void>;
+  abstract many(): void;
+  abstract end(): Promise<void>;
+}
+
+/**
+ * Writes chunks at their places while the next ones are filled. An error of the host's is thrown by the next call that waits.
+ */
+export class ChunkWriter extends Chunked {
+  readonly #free: Buffer[] = [];
+  #buffers = 1;
+  #writing = 0;
+  #failure: GuestError | undefined;
+  #wake: (() => void) | undefined;
 
   /** Starts the write of what there is, and waits until there is a buffer again. @throws GuestError `io` */
   async flush(): Promise<void> {
-    if (this.#fill === 0) return;
-    this.#write(this.#buffer, this.#fill, this.#start);
-    this.#start += this.#fill;
-    this.#fill = 0;
+    if (this.filled === 0) return;
+    this.#write(this.buffer, this.filled, this.start);
+    this.start += this.filled;
+    this.filled = 0;
     if (this.#free.length === 0 && this.#buffers < BUFFERS) {
       this.#buffers++;
       this.#free.push(Buffer.allocUnsafeSlow(CHUNK));
     }
     while (this.#free.length === 0) await this.#change();
     if (this.#failure) throw this.#failure;
-    this.#buffer = this.#free.pop()!;
+    this.buffer = this.#free.pop()!;
   }
 
   #change(): Promise<void> {
@@ -111,18 +133,28 @@ export class ChunkWriter {
     go(0);
   }
 
+  /**
+   * In thousands of fragments V8 finds code to optimize, and so takes the second processor from the writer for longer than the
+   * copy lasts. `nodegrub` starts with the flag (cli/make-cache.ts); this is for who runs nodegrub.js. Later Nodes count
+   * otherwise, and do not know it.
+   */
+  many(): void {
+    if (process.execArgv.length > 0 || Number.parseInt(process.versions.node, 10) > 20) return;
+    (require('node:v8') as typeof import('node:v8')).setFlagsFromString('--interrupt-budget=300000');
+  }
+
   /** Writes what is left; a hole at the end becomes real size. @throws GuestError `io` */
   async end(): Promise<void> {
-    if (this.#writing === 0 && this.#fill > 0) {
+    if (this.#writing === 0 && this.filled > 0) {
       // All of a small file: no thread is woken for it.
-      writeAll(this.fd, this.#buffer.subarray(0, this.#fill), this.what, this.#start);
-      this.#start += this.#fill;
-      this.#fill = 0;
+      writeAll(this.fd, this.buffer.subarray(0, this.filled), this.what, this.start);
+      this.start += this.filled;
+      this.filled = 0;
     } else await this.flush();
     while (this.#writing > 0) await this.#change();
     if (this.#failure) throw this.#failure;
     try {
-      ftruncateSync(this.fd, this.#start);
+      ftruncateSync(this.fd, this.start);
     } catch (error) {
       throw hostError(`cannot write ${this.what}`, error);
     }
@@ -136,8 +168,8 @@ export class ChunkWriter {
 const GAP = 16 * 1024;
 /** One up to this long where what follows is as long: no file makes us read much more than twice its size. */
 const LONG_GAP = 64 * 1024;
-/** Bytes of output after which a copy says that it goes on. */
-const PROGRESS = 16 * CHUNK;
+/** Bytes of output after which a copy says that it goes on: over a slow line a megabyte may take seconds. */
+const PROGRESS = CHUNK;
 /** Extents looked at ahead of the one that is copied; with the gaps between them fewer than IOV_MAX (1024) buffers. */
 const AHEAD = 256;
 
@@ -145,7 +177,7 @@ const AHEAD = 256;
  * Appends a guest file to the writer.
  * @throws GuestError what the filesystem says of the file, `limit` when it is too large, `io` when the host cannot write
  */
-export async function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, ctx: Context): Promise<void> {
+export async function copyFile(fs: FileSystem, node: FsNode, out: Output, ctx: Context): Promise<void> {
   ctx.budget.most('payloadBytes', out.position + node.size, 'bytes to be copied');
   ctx.budget.progress(true);
   let told = out.position;
@@ -162,10 +194,15 @@ export async function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, c
     while (!ended && queue.length < AHEAD) {
       const next = source.next();
       if (next.done) ended = true;
-      else queue.push(next.value);
+      else {
+        const { value } = next;
+        queue.push(value);
+        if (value.kind === 'data')
+          value.source.willRead?.(value.at, Math.min(value.length, node.size - value.offset));
+      }
       if (queue.length === AHEAD && !many) {
         many = true;
-        leaveTheWriterAlone();
+        out.many();
       }
     }
     const extent = queue.shift();
@@ -199,16 +236,6 @@ export async function copyFile(fs: FileSystem, node: FsNode, out: ChunkWriter, c
       }
     }
   }
-}
-
-/**
- * In thousands of fragments V8 finds code to optimize, and so takes the second processor from the writer for longer than the
- * copy lasts. `nodegrub` starts with the flag (cli/make-cache.ts); this is for who runs nodegrub.js. Later Nodes count
- * otherwise, and do not know it.
- */
-function leaveTheWriterAlone(): void {
-  if (process.execArgv.length > 0 || Number.parseInt(process.versions.node, 10) > 20) return;
-  (require('node:v8') as typeof import('node:v8')).setFlagsFromString('--interrupt-budget=300000');
 }
 
 function exactly(bytes: Uint8Array, length: number, node: FsNode): Uint8Array {
@@ -250,7 +277,7 @@ interface Gaps {
 }
 
 /** One read for all, straight to their places in the output. */
-function readTogether(run: readonly DataExtent[], out: ChunkWriter, gaps: Gaps): void {
+function readTogether(run: readonly DataExtent[], out: Output, gaps: Gaps): void {
   const { source, at } = run[0]!;
   let total = 0;
   for (const extent of run) total += extent.length;

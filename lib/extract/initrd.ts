@@ -7,7 +7,7 @@ import type { InitrdPart } from '../boot/model';
 import type { Context } from '../bytes/budget';
 import { corrupt, GuestError, notFound } from '../bytes/errors';
 import { type ByteString, printable, toBytes } from '../bytes/text';
-import { type ChunkWriter, copyFile } from './copy';
+import { copyFile, type Output } from './copy';
 
 const align4 = (n: number) => (4 - (n % 4)) % 4;
 
@@ -20,11 +20,7 @@ function cpioHeader(name: ByteString, mode: number, size: number): Buffer {
 }
 
 /** Copies all parts. @throws GuestError */
-export async function copyInitrds(
-  parts: readonly InitrdPart[],
-  out: ChunkWriter,
-  ctx: Context,
-): Promise<void> {
+export async function copyInitrds(parts: readonly InitrdPart[], out: Output, ctx: Context): Promise<void> {
   let archive = false;
   const directories = new Set<string>();
   const pad = () => out.zeros(align4(out.position));

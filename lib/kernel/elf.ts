@@ -6,22 +6,31 @@ import type { Context } from '../bytes/budget';
 import { corrupt, unsupported } from '../bytes/errors';
 import { safe } from '../bytes/struct';
 import type { FileSystem, FsNode } from '../fs/types';
+import { KernelFile } from './file';
 import { readRange } from './head';
 
 /** Types of the notes (public/elfnote.h). */
 export const XEN_NOTE = {
   entry: 1,
+  hypercallPage: 2,
+  virtBase: 3,
+  paddrOffset: 4,
   version: 5,
   guestOs: 6,
   guestVersion: 7,
   loader: 8,
+  paeMode: 9,
   features: 10,
+  supportedFeatures: 17,
   phys32Entry: 18,
 } as const;
 
 export interface XenNotes {
   /** `x86_64`, `i386` …; the number of e_machine where it has no name here. */
   readonly machine: string;
+  readonly bits: 32 | 64;
+  /** Address at which it starts where nothing else is said (`e_entry`). */
+  readonly entry: bigint;
   /** Descriptions by type, as they stand; the last of a type counts. */
   readonly notes: ReadonlyMap<number, Buffer>;
   /** Contents of `__xen_guest`: `GUEST_OS=netbsd,XEN_VER=xen-3.0,LOADER=generic`. */
@@ -30,6 +39,8 @@ export interface XenNotes {
   readonly pvh: boolean;
   /** Xen can start it as PV: it says which Xen it was made for, and where it begins. */
   readonly pv: boolean;
+  /** The program that is to load it (PT_INTERP): then it is one of an operating system's, and no kernel. */
+  readonly interpreter: string | undefined;
 }
 
 const MACHINES: { readonly [number: number]: string } = {
@@ -38,13 +49,17 @@ const MACHINES: { readonly [number: number]: string } = {
   62: 'x86_64',
   183: 'aarch64',
   243: 'riscv',
+  258: 'loongarch',
 };
+const PT_INTERP = 3;
 const PT_NOTE = 4;
 const SHT_NOTE = 7;
 /** A kernel has about ten segments and fifty sections. */
 const MAX_HEADERS = 4096;
 /** Bytes of one run of notes, and of the table of names: some kB in a kernel. */
 const MAX_NOTES = 1024 * 1024;
+/** Bytes of an interpreter's path that are shown. */
+const MAX_INTERPRETER = 256;
 
 interface Header {
   readonly type: number;
@@ -55,7 +70,18 @@ interface Header {
 
 /** @throws GuestError `corrupt` when it is no ELF file or its tables lie outside it, `unsupported` for big-endian ones */
 export function readXenNotes(fs: FileSystem, node: FsNode, ctx: Context): XenNotes {
-  const head = readRange(fs, node, 0, 64, ctx);
+  const source = {
+    label: `${node.id}`,
+    size: node.size,
+    sectorSize: 512,
+    read: (at: number, into: Uint8Array) => into.set(readRange(fs, node, at, into.length, ctx)),
+  };
+  return readElf(new KernelFile(source, node.size), ctx);
+}
+
+/** Reads forwards as far as the tables allow, so that a file that is unpacked on the way is unpacked once. @throws as `readXenNotes` */
+export function readElf(file: KernelFile, ctx: Context): XenNotes {
+  const head = file.upTo(0, 64, ctx);
   if (head.length < 52 || head.readUInt32BE(0) !== 0x7f454c46) throw corrupt('no ELF file');
   const is64 = head[4] === 2;
   if (head[5] !== 1) throw unsupported('a big-endian ELF file');
@@ -70,9 +96,9 @@ export function readXenNotes(fs: FileSystem, node: FsNode, ctx: Context): XenNot
   };
   const whole = (at: number, length: number): Buffer => {
     ctx.budget.step();
-    if (at + length > node.size)
-      throw corrupt(`ELF table at ${at} (${length} bytes) beyond the end (${node.size} bytes)`);
-    return readRange(fs, node, at, length, ctx);
+    if (at + length > file.size)
+      throw corrupt(`ELF table at ${at} (${length} bytes) beyond the end (${file.size} bytes)`);
+    return file.read(at, length, ctx);
   };
   const number = (buffer: Buffer, at: number, wide: boolean) =>
     wide ? safe(buffer.readUInt32LE(at + 4), buffer.readUInt32LE(at)) : buffer.readUInt32LE(at);
@@ -88,11 +114,19 @@ export function readXenNotes(fs: FileSystem, node: FsNode, ctx: Context): XenNot
   for (let i = 0; i < phCount; i++) {
     ctx.budget.step();
     const at = i * phSize;
-    if (segments.readUInt32LE(at) !== PT_NOTE) continue;
+    const type = segments.readUInt32LE(at);
+    if (type !== PT_NOTE && type !== PT_INTERP) continue;
     const offset = number(segments, at + (is64 ? 8 : 4), is64);
-    runs.push({ type: PT_NOTE, name: 0, offset, size: number(segments, at + (is64 ? 32 : 16), is64) });
+    runs.push({ type, name: 0, offset, size: number(segments, at + (is64 ? 32 : 16), is64) });
   }
-  for (const { offset, size } of runs) addNotes(notes, whole(offset, bounded(size)), ctx);
+  let interpreter: string | undefined;
+  for (const { type, offset, size } of runs.sort((a, b) => a.offset - b.offset)) {
+    if (type === PT_INTERP)
+      interpreter = whole(offset, Math.min(size, MAX_INTERPRETER))
+        .toString('latin1')
+        .replace(/\0[\s\S]*$/, '');
+    else addNotes(notes, whole(offset, bounded(size)), ctx);
+  }
 
   let guest: string | undefined;
   if (notes.size === 0 && shCount > 0) {
@@ -122,12 +156,15 @@ export function readXenNotes(fs: FileSystem, node: FsNode, ctx: Context): XenNot
   const version = notes.get(XEN_NOTE.version)?.toString('latin1') ?? '';
   return {
     machine: MACHINES[machine] ?? String(machine),
+    bits: is64 ? 64 : 32,
+    entry: is64 ? head.readBigUInt64LE(24) : BigInt(head.readUInt32LE(24)),
     notes,
     guest,
     pvh: notes.has(XEN_NOTE.phys32Entry),
     pv:
       (version.startsWith('xen-3.') && notes.has(XEN_NOTE.entry)) ||
       /(?:^|,)XEN_VER=xen-3\./.test(guest ?? ''),
+    interpreter,
   };
 }
 

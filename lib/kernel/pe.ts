@@ -9,7 +9,7 @@ import { bytes, struct, text, u16le, u32le } from '../bytes/struct';
 import { printable } from '../bytes/text';
 import { FileBackedSource } from '../fs/file-source';
 import type { FileSystem, FsNode } from '../fs/types';
-import { readBytes } from '../source/types';
+import { type BlockSource, readBytes } from '../source/types';
 
 const DosHeader = struct('IMAGE_DOS_HEADER', 64, { e_magic: u16le(0), e_lfanew: u32le(0x3c) });
 
@@ -63,12 +63,12 @@ const MACHINES: ReadonlyMap<number, string> = new Map([
 ]);
 
 export class PeImage {
-  readonly #source: FileBackedSource;
+  readonly #source: BlockSource;
   readonly #size: number;
 
   /** @param size of the file; its source is longer, whole sectors */
   constructor(
-    source: FileBackedSource,
+    source: BlockSource,
     size: number,
     /** `x64`, `aa64` …, or the number as `0x…`. */
     readonly machine: string,
@@ -104,13 +104,23 @@ export class PeImage {
  * @throws GuestError `corrupt` or `limit` when it says that it is one and cannot be
  */
 export function readPe(fs: FileSystem, node: FsNode, label: string, ctx: Context): PeImage | undefined {
-  if (node.kind !== 'file' || node.size < DosHeader.size) return undefined;
-  const source = new FileBackedSource(fs, node, label, 0, ctx);
+  if (node.kind !== 'file') return undefined;
+  return readPeFrom(new FileBackedSource(fs, node, label, 0, ctx), node.size, label, ctx);
+}
+
+/** As `readPe`. @param size of the file; its source may be longer, whole sectors */
+export function readPeFrom(
+  source: BlockSource,
+  size: number,
+  label: string,
+  ctx: Context,
+): PeImage | undefined {
+  if (size < DosHeader.size) return undefined;
   const dos = DosHeader.read(readBytes(source, 0, DosHeader.size, ctx));
   if (dos.e_magic !== MZ) return undefined;
   const start = dos.e_lfanew;
   // An x86 kernel without an EFI stub may start with MZ too, and then has anything here.
-  if (start < DosHeader.size || start + NtHeaders.size > node.size) return undefined;
+  if (start < DosHeader.size || start + NtHeaders.size > size) return undefined;
   const nt = NtHeaders.read(readBytes(source, start, NtHeaders.size, ctx));
   if (nt.Signature !== PE) return undefined;
   if (nt.Magic !== PE32 && nt.Magic !== PE32_PLUS)
@@ -119,9 +129,9 @@ export function readPe(fs: FileSystem, node: FsNode, label: string, ctx: Context
     throw limit(`${nt.NumberOfSections} sections, maximum ${MAX_SECTIONS}`, label, 'PE');
   const table = start + OPTIONAL_HEADER_AT + nt.SizeOfOptionalHeader;
   const length = nt.NumberOfSections * SectionHeader.size;
-  if (table + length > node.size)
+  if (table + length > size)
     throw corrupt(
-      `${nt.NumberOfSections} section headers at ${table} reach beyond the end of the file (${node.size} bytes)`,
+      `${nt.NumberOfSections} section headers at ${table} reach beyond the end of the file (${size} bytes)`,
       label,
       'PE',
     );
@@ -138,5 +148,5 @@ export function readPe(fs: FileSystem, node: FsNode, label: string, ctx: Context
     });
   }
   const machine = MACHINES.get(nt.Machine) ?? `0x${nt.Machine.toString(16)}`;
-  return new PeImage(source, node.size, machine, sections);
+  return new PeImage(source, size, machine, sections);
 }

@@ -2,6 +2,12 @@
 import { GuestError } from '../bytes/errors';
 import { LIMITS } from '../bytes/limits';
 import { type ByteString, toBytes, toUnicode } from '../bytes/text';
+import type { Options } from '../cli/options';
+import type { BlockSource } from '../source/types';
+import type { FurtherFormat } from './further';
+
+/** Those of toolstacks; the others are a chunk. */
+export type OutputFormat = 'sxp' | 'simple' | 'simple0' | FurtherFormat;
 
 export interface Result {
   /** Host path (or `<kernel:/guest/path>` with -n), byte string. */
@@ -54,28 +60,23 @@ function simple(result: Result, separator: '\n' | '\0'): Buffer {
   return toBytes(items.map((item) => item + separator).join('') + separator);
 }
 
-function json(result: Result): Buffer {
-  const show = (text: ByteString | undefined) => (text === undefined ? null : toUnicode(text));
-  return Buffer.from(
-    `${JSON.stringify({
-      kernel: show(result.kernel),
-      ramdisk: show(result.ramdisk),
-      args: show(result.args),
-      entry: show(result.entry),
-    })}\n`,
-  );
-}
-
-/** @throws GuestError when a value cannot be said in this format */
-export function formatResult(result: Result, format: 'sxp' | 'simple' | 'simple0' | 'json'): Buffer {
-  switch (format) {
+/**
+ * @param disks those of `options`, as far as they can be read
+ * @throws GuestError when a value cannot be said in this format
+ */
+export function formatResult(
+  result: Result,
+  options: Pick<Options, 'format' | 'operands' | 'image'>,
+  disks: readonly (BlockSource | undefined)[],
+): Buffer {
+  switch (options.format) {
     case 'sxp':
       return sxp(result);
     case 'simple':
       return simple(result, '\n');
     case 'simple0':
       return simple(result, '\0');
-    case 'json':
-      return json(result);
+    default:
+      return (require('./further') as typeof import('./further')).further(result, options, disks);
   }
 }

@@ -1,5 +1,6 @@
 /** `-l`: pygrub's text, or one JSON object whose schema is docs/list.schema.json. */
 
+import type { Choice } from '../boot/choose';
 import type { BootTarget, GuestFile } from '../boot/model';
 import type { Listing } from '../bootloader';
 import { type ByteString, toBytes, toUnicode } from '../bytes/text';
@@ -57,15 +58,12 @@ export function listAsJson(
   return portions(jsonOf(image, listing, warnings), (text) => Buffer.from(text));
 }
 
-function* jsonOf(
-  image: string,
-  listing: Listing | undefined,
-  warnings: readonly string[],
-): Generator<string> {
-  const u = (text: ByteString | undefined) => (text === undefined ? null : toUnicode(text));
-  const { config, dialect, menu, entries = [] } = listing ?? {};
-  const object = (some: readonly object[]) => ({
-    image,
+const u = (text: ByteString | undefined) => (text === undefined ? null : toUnicode(text));
+
+/** All of it but the entries. */
+function frameOf(listing: Listing | undefined) {
+  const { config, dialect, menu } = listing ?? {};
+  return {
     volume: config?.volume.name ?? null,
     filesystem: config?.fs.type ?? null,
     config: u(config?.path),
@@ -73,29 +71,47 @@ function* jsonOf(
     timeout: menu?.timeout ?? null,
     timeoutStyle: menu?.timeoutStyle ?? null,
     default: listing?.default ?? null,
-    entries: some,
-    console: u(menu?.console) ?? '',
-    warnings,
-  });
+  };
+}
+
+/** One entry, its texts decoded. @param index its place in the list */
+export function entryFacts(index: number, choice: Choice, target: BootTarget) {
+  return {
+    index,
+    path: choice.path.join('>'),
+    title: toUnicode(choice.entry.title),
+    titles: choice.titles.map(toUnicode),
+    id: toUnicode(choice.entry.id),
+    root: toUnicode(target.root),
+    kernel: target.kernel ? toUnicode(shownPath(target.kernel, target.root)) : null,
+    initrd: initrdPaths(target).map(toUnicode),
+    args: toUnicode(target.args),
+    problem: target.problem,
+  };
+}
+
+/** What `-l` says as JSON, as one object, without the name of the image. */
+export const listAsObject = (listing: Listing | undefined, warnings: readonly string[]) => ({
+  ...frameOf(listing),
+  entries: (listing?.entries ?? []).map(({ choice, target }, i) => entryFacts(i, choice, target)),
+  console: u(listing?.menu.console) ?? '',
+  warnings,
+});
+
+function* jsonOf(
+  image: string,
+  listing: Listing | undefined,
+  warnings: readonly string[],
+): Generator<string> {
+  const entries = listing?.entries ?? [];
+  const console = u(listing?.menu.console) ?? '';
   // The entries one by one, in the place of none.
-  const frame = JSON.stringify(object([]), null, 2);
+  const frame = JSON.stringify({ image, ...frameOf(listing), entries: [], console, warnings }, null, 2);
   const none = '\n  "entries": []';
   const at = frame.indexOf(none) + none.length - 1;
   yield frame.slice(0, at);
   for (const [index, { choice, target }] of entries.entries()) {
-    const entry = {
-      index,
-      path: choice.path.join('>'),
-      title: u(choice.entry.title),
-      titles: choice.titles.map(u),
-      id: u(choice.entry.id),
-      root: u(target.root),
-      kernel: target.kernel ? u(shownPath(target.kernel, target.root)) : null,
-      initrd: initrdPaths(target).map(u),
-      args: u(target.args),
-      problem: target.problem,
-    };
-    const text = JSON.stringify(entry, null, 2).replaceAll('\n', '\n    ');
+    const text = JSON.stringify(entryFacts(index, choice, target), null, 2).replaceAll('\n', '\n    ');
     yield `${index > 0 ? ',' : ''}\n    ${text}`;
   }
   yield `${entries.length > 0 ? '\n  ' : ''}${frame.slice(at)}\n`;

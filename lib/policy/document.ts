@@ -9,6 +9,7 @@ export interface PolicyDocument {
   readonly dialects?: readonly string[];
   readonly filesystems?: readonly string[];
   readonly volumes?: readonly string[];
+  readonly locations?: readonly string[];
   readonly guess?: boolean;
   readonly menu?: boolean;
   readonly editing?: boolean;

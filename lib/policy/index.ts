@@ -5,7 +5,7 @@
 import type { GuestParts } from '../boot/guest';
 import type { BootContext, BootMenu, BootTarget, ConfigFile } from '../boot/model';
 import { GuestError, unsupported } from '../bytes/errors';
-import { type ByteString, printable } from '../bytes/text';
+import { type ByteString, fromHost, printable } from '../bytes/text';
 import { type ArgumentRules, judgeArguments } from './arguments';
 import {
   type FileRules,
@@ -119,6 +119,19 @@ class HostPolicy implements Policy {
         throw unsupported(this.#words('filesystems', `'${fs.type}'`));
       return fs;
     };
+  }
+
+  location(url: string): void {
+    const { locations, volumes, filesystems, dialects } = this.#rules;
+    const allowed = locations?.some((pattern) => globMatches(pattern, fromHost(url)));
+    if (allowed) return;
+    if (locations) throw unsupported(this.#words('locations', `'${printable(fromHost(url))}'`));
+    // Who lists what a guest may be read from means nothing else.
+    const listed = Object.entries({ volumes, filesystems, dialects }).find(([, list]) => list)?.[0];
+    if (listed)
+      throw unsupported(
+        this.#words(listed, 'a tree of --location is none of them, and there is no locations'),
+      );
   }
 
   dialect(name: string): void {

@@ -12,6 +12,8 @@ export interface Policy {
   refusesGuess(say: (line: string) => void): boolean;
   /** Lets only the filesystems of allowed kinds on allowed volumes be opened. */
   guard(open: GuestParts['openFileSystem']): GuestParts['openFileSystem'];
+  /** @throws GuestError when nothing may come from this tree (`--location`) */
+  location(url: string): void;
   /** @throws GuestError when this kind of configuration is refused */
   dialect(name: string): void;
   /** The menu in which every target, however it comes about, has been judged. */

@@ -4,8 +4,11 @@
  *
  * The first argument says what the parent opened: `--inside=ITEM,ITEM…;WHAT IS IN FORCE`.
  *
+ * `--inside=env` is the helper that writes an environment block (writeenv/helper.ts).
+ * `--inside=jobs` is a batch of disks, which hears on stdin what it is to do (cli/jobs).
+ *
  *     kN, rN       kernel and ramdisk, for writing
- *     dN[:S:L]     a disk, in order; of a block device its bytes and its logical sector size
+ *     dN[:S:L[:1]] a disk, in order; of a block device its bytes and its logical sector size; 1: a connection to an NBD server
  *     cN           the configuration of `--isconfig`
  *     xN           what the parent's caller left open: closed here
  *     uN           the user to become
@@ -88,6 +91,12 @@ export async function inside(argv: readonly string[]): Promise<number> {
     for (const line of lines) if (line !== '') log(shownLine(line));
     return 0;
   }
+  if (word === '--inside=env')
+    return reported(() =>
+      (require('../writeenv/helper') as typeof import('../writeenv/helper')).helper(rest),
+    );
+  if (word === '--inside=jobs')
+    return reported(() => (require('../cli/jobs/batch') as typeof import('../cli/jobs/batch')).batch());
   return reported(async () => {
     const given = handed(word!);
     const options = parseOptions(rest);
@@ -98,12 +107,14 @@ export async function inside(argv: readonly string[]): Promise<number> {
         // The sandbox's own programs may have closed it.
       }
     }
+    // After the drop the thread's file may be out of reach, and its user be changed with ours.
+    const remote = connections(options, given);
     if (given.user !== undefined) dropPrivileges(given.user, __dirname);
     // The thread that copy.ts writes with: from here on there may be no new one (parent.ts).
     fstat(2, () => {});
     writeAll(2, Buffer.from(READY), 'to the parent');
     if (given.go !== undefined && readSync(given.go, Buffer.alloc(1)) !== 1) return 1;
-    return boot(options, limitsInForce(), parsed(options, given));
+    return boot(options, limitsInForce(), parsed(options, given, remote));
   });
 }
 
@@ -117,14 +128,33 @@ export interface Private {
 const source = (path: string, [fd, size, sectorSize]: readonly number[] = []): FileSource =>
   new FileSource(fd ?? -1, labelOf(path), size ? { size, sectorSize: sectorSize! } : undefined);
 
-function parsed(options: Options, given: Handed): Given {
+type Remote = import('../source/nbd').Prepared | undefined;
+
+/** The threads of disks that are connections, none of which says anything yet. */
+const connections = ({ operands }: Options, { disks }: Handed): Remote[] =>
+  disks.map(([fd, , , remote], i) =>
+    remote
+      ? (require('../source/nbd') as typeof import('../source/nbd')).prepareNbd(
+          operands[i]!,
+          limitsInForce(),
+          fd,
+        )
+      : undefined,
+  );
+
+function parsed(options: Options, given: Handed, remote: readonly Remote[]): Given {
   const { kernel, ramdisk } = given;
   const { policy, keys }: Private =
     given.private === undefined ? {} : JSON.parse(readFileSync(given.private, 'utf8'));
   const disks =
     options.action === 'isconfig'
       ? []
-      : openDisks(options, undefined, (path, i) => source(path, given.disks[i]));
+      : openDisks(options, undefined, (path, i) => {
+          const connection = remote[i];
+          return connection
+            ? (require('../source/nbd') as typeof import('../source/nbd')).openPrepared(connection)
+            : source(path, given.disks[i]);
+        });
   const file = (fd: number, path: string) => ({ fd, path });
   return {
     disks: given.config !== undefined ? [configDisk(options.operands[0]!, given.config)] : disks,

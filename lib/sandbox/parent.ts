@@ -5,27 +5,31 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { accessSync, constants, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { existsSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import { consoleKind } from '../../menu/terminal';
 import { GuestError, hostError } from '../bytes/errors';
 import { LIMITS, type Limits } from '../bytes/limits';
 import { fromBytes, fromHost } from '../bytes/text';
 import { openKeys } from '../cli/keys';
-import { log, openDisks } from '../cli/main';
+import { log } from '../cli/main';
 import type { Options } from '../cli/options';
 import { formatResult } from '../output/format';
 import { writeAll } from '../output/write';
 import { readPolicy } from '../policy/read';
 import { type FileSource, openDisk } from '../source/file';
+import type { HandedOver } from '../source/nbd';
+import { NBD_URI } from '../source/types';
 import { NOBODY } from './drop';
 import { type Private, shownLine } from './inside';
 import { Janitor } from './janitor';
 import { librariesOf } from './libraries';
 import { MESSAGE_BYTES, READY, understood } from './message';
+import { fileOf, type Method, methods } from './methods';
 import { type Outputs as Files, newResult, Outputs, openResult, outputDirectory } from './outputs';
+import { mustBeReadable } from './readable';
 import { Screening } from './screening';
 
 const MIB = 1024 * 1024;
@@ -37,11 +41,11 @@ const LIST_BYTES = 64 * MIB;
 const LONGEST_MS = 600_000;
 
 type Run = (options: Options, limits: Limits | undefined) => Promise<number>;
-type Root = 'root' | 'user';
 
 /** What the parser is given, by number in the parser: the parent's descriptors, and what `--inside` says of them. */
 interface Handing {
-  readonly stdio: number[];
+  /** `pipe`: the parent's end is a stream of the child's. */
+  readonly stdio: (number | 'pipe')[];
   readonly words: string[];
 }
 
@@ -58,12 +62,16 @@ export async function strict(
   const own = process.geteuid!();
   const uid = options.runas ?? options.user ?? (own === 0 ? NOBODY : own);
   if (own !== 0 && own !== uid) throw new GuestError('io', `cannot become user ${uid}: this is not root`);
-  const program = readdirSync(__dirname).filter((name) => /\.js(\.flags)?(\.cache)?$/.test(name));
-  if (own === 0)
-    for (const path of [...program.map((name) => join(__dirname, name)), realpathSync(process.execPath)])
-      mustBeReadable(path, uid);
+  if (own === 0) mustBeReadable(__dirname, uid);
+  if (options.writeEnv)
+    throw new GuestError(
+      'unsupported',
+      '--write-env is not for the strict sandbox: only its answer is believed, and that names no place on a disk',
+    );
   if (options.image?.references === 'directory')
     return weaker('files that an image names are opened by the parser itself');
+  if (!existsSync(join(__dirname, 'nodegrub-strict')))
+    return weaker(`it was never prepared: run make-cache.js in ${__dirname} as its owner`);
   const without = methods(own === 0 ? 'root' : 'user');
   const more = told(options);
   const reasons: string[] = [...without.reasons];
@@ -83,62 +91,6 @@ export async function strict(
   }
 }
 
-/** @throws GuestError where this user cannot come to this file, or not read it */
-function mustBeReadable(path: string, uid: number): void {
-  const allowed = (place: string, bit: number): boolean => {
-    const { mode, uid: owner, gid } = statSync(place);
-    return ((mode >> (owner === uid ? 6 : gid === uid ? 3 : 0)) & bit) !== 0;
-  };
-  let place = path;
-  for (let ok = allowed(path, 4); ; ok = allowed(place, 1)) {
-    if (!ok)
-      throw new GuestError('io', `user ${uid} cannot read ${path}, which the sandbox needs (${place})`);
-    if (place === dirname(place)) return;
-    place = dirname(place);
-  }
-}
-
-const fileOf = (name: string): string | undefined =>
-  ['/usr/bin', '/bin', '/usr/sbin', '/sbin'].map((folder) => join(folder, name)).find(executable);
-
-function executable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function setting(name: string): string | undefined {
-  try {
-    return readFileSync(`/proc/sys/${name}`, 'latin1').trim();
-  } catch {
-    return undefined;
-  }
-}
-
-/** The ways to make a sandbox that this machine may have, best first, and why the others are not among them. */
-function methods(who: Root): { methods: string[]; reasons: string[] } {
-  const found: string[] = [];
-  const reasons: string[] = [];
-  const missing = (...names: string[]) => names.filter((name) => !fileOf(name));
-  const forbidden =
-    setting('user/max_user_namespaces') === '0' ||
-    setting('kernel/unprivileged_userns_clone') === '0' ||
-    setting('kernel/apparmor_restrict_unprivileged_userns') === '1';
-  const need = who === 'root' ? ['bwrap', 'setpriv'] : ['bwrap'];
-  if (missing(...need).length > 0) reasons.push(`${missing(...need).join(' and ')} not installed`);
-  else if (!forbidden) found.push('bwrap');
-  else reasons.push('user namespaces are forbidden here');
-  if (who === 'user') return { methods: found, reasons };
-  if (missing('bwrap').length === 0) found.push('bwrap-root');
-  const tools = missing('unshare', 'setpriv', 'prlimit', 'mount');
-  if (tools.length === 0) found.push('unshare');
-  else reasons.push(`${tools.join(' and ')} not installed`);
-  return { methods: found, reasons };
-}
-
 /**
  * A whole run by one method.
  * @returns undefined when the sandbox did not come to life; why is in `reasons`. No byte of the guest's was read then
@@ -148,13 +100,15 @@ async function attempt(
   options: Options,
   limits: Limits | undefined,
   uid: number,
-  method: string,
+  method: Method,
   reasons: string[],
   told: Told,
 ): Promise<number | undefined> {
   const boots = options.action === 'boot';
   const handing: Handing = { stdio: [], words: [] };
-  for (const [letter, fd, ...more] of disksOf(options)) give(handing, letter, fd, ...more);
+  const remote = await remoteDisks(options, limits);
+  const disks = disksOf(options, remote);
+  for (const [letter, fd, ...more] of disks.words) give(handing, letter, fd, ...more);
   if (told.header) give(handing, ...handedOver('h', told.header));
   const directory = boots ? outputDirectory(options.directory, options.directoryGiven) : '';
   const created = newResult(options.output);
@@ -169,6 +123,7 @@ async function attempt(
       give(handing, 'r', outputs.ramdisk.fd);
     }
     const child = new Parser(argv, options, limits, uid, method, handing, told.text);
+    child.connect([...remote.values()]);
     const printed = boots ? undefined : (bytes: Buffer) => writeAll(fd, bytes, 'the result');
     const said = await child.end(printed);
     if (!said.ready) {
@@ -179,31 +134,56 @@ async function attempt(
       throw new GuestError('io', said.reason ?? `the sandbox ended with ${said.how} and without a reason`);
     good = true;
     if (!outputs) return 0;
-    keep = print(said.answer, options, outputs, fd);
+    keep = print(said.answer, options, outputs, fd, disks.files);
     return 0;
   } finally {
+    for (const connection of remote.values()) connection.close();
     await outputs?.end(keep);
     janitor?.release(good ? [0] : []);
     await janitor?.gone;
   }
 }
 
+/** Connections to the disks that are named by NBD URIs, by operand. @throws GuestError */
+async function remoteDisks(
+  { action, operands }: Options,
+  limits: Limits = LIMITS,
+): Promise<Map<string, HandedOver>> {
+  const found = new Map<string, HandedOver>();
+  if (action === 'isconfig') return found;
+  for (const [i, operand] of operands.entries()) {
+    if (!NBD_URI.test(operand)) continue;
+    const { handOver } = require('../source/nbd') as typeof import('../source/nbd');
+    // The same export may be named twice.
+    found.set(`${i}:${operand}`, await handOver(operand, limits));
+  }
+  return found;
+}
+
 /** Opens what is read. */
-function disksOf(options: Options): (readonly [string, number, ...number[]])[] {
+function disksOf(
+  options: Options,
+  remote: ReadonlyMap<string, HandedOver>,
+): {
+  /** Those that are files. */
+  files: (FileSource | undefined)[];
+  words: (readonly [string, number | 'pipe', ...number[]])[];
+} {
   if (options.action === 'isconfig') {
     try {
-      return [['c', openSync(options.operands[0]!, 'r')]];
+      return { files: [], words: [['c', openSync(options.operands[0]!, 'r')]] };
     } catch (error) {
       throw hostError(`cannot read ${shownLine(fromHost(options.operands[0]!))}`, error);
     }
   }
-  const files: FileSource[] = [];
-  openDisks(options, undefined, (path) => {
-    const file = openDisk(path);
-    files.push(file);
-    return file;
+  const files = options.operands.map((path, i) => (remote.has(`${i}:${path}`) ? undefined : openDisk(path)));
+  const words = files.map((file, i) => {
+    if (file) return handedOver('d', file);
+    const { fd } = remote.get(`${i}:${options.operands[i]}`)!;
+    // Neither size nor sectors are known yet; the last number says that it is a connection.
+    return ['d', fd ?? 'pipe', 0, 0, 1] as const;
   });
-  return files.map((file) => handedOver('d', file));
+  return { files, words };
 }
 
 const handedOver = (letter: string, file: FileSource): [string, number, ...number[]] =>
@@ -232,7 +212,7 @@ const FIRST = 10;
 function give(
   { stdio, words }: Handing,
   letter: string,
-  fd: number,
+  fd: number | 'pipe',
   ...more: readonly (number | string)[]
 ): void {
   words.push([`${letter}${FIRST + stdio.length}`, ...more].join(':'));
@@ -240,7 +220,13 @@ function give(
 }
 
 /** What the parser said, checked, as the toolstack wants it. */
-function print(message: string, options: Options, outputs: Files, fd: number): 'kernel' | 'both' {
+function print(
+  message: string,
+  options: Options,
+  outputs: Files,
+  fd: number,
+  disks: readonly (FileSource | undefined)[],
+): 'kernel' | 'both' {
   const { ramdisk, args, entry } = understood(message);
   if (statSync(outputs.kernel.path).size === 0)
     throw new GuestError('corrupt', 'the sandbox wrote no kernel');
@@ -250,7 +236,7 @@ function print(message: string, options: Options, outputs: Files, fd: number): '
     args,
     entry,
   };
-  writeAll(fd, formatResult(result, options.format), 'the result');
+  writeAll(fd, formatResult(result, options, disks), 'the result');
   return ramdisk ? 'both' : 'kernel';
 }
 
@@ -322,6 +308,7 @@ class Parser {
   readonly #stop: (() => void)[] = [];
   readonly #method: string;
   readonly #uid: number;
+  readonly #given: Handing['stdio'];
   #ready = false;
   #reason: string | undefined;
   #lines: string[] = [];
@@ -343,6 +330,7 @@ class Parser {
     this.#interactive = options.interactive && options.action === 'boot';
     this.#method = method;
     this.#uid = uid;
+    this.#given = stdio;
     const mine = new Set(stdio.map((_, i) => FIRST + i));
     const pipes: number[] = [];
     const pipe = (): number => {
@@ -432,6 +420,21 @@ class Parser {
         LONGEST_MS,
       );
       this.#stop.push(() => clearTimeout(timer));
+    }
+  }
+
+  /** The connections that go through this process. */
+  connect(all: readonly HandedOver[]): void {
+    const ends = this.#child.stdio.slice(FIRST) as (Duplex | null)[];
+    let next = 0;
+    for (const connection of all) {
+      if (connection.fd !== undefined) {
+        // The parser has it.
+        connection.close();
+        continue;
+      }
+      while (this.#given[next] !== 'pipe') next++;
+      connection.through(ends[next++]!);
     }
   }
 

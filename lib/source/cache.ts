@@ -1,5 +1,5 @@
 import { GuestError } from '../bytes/errors';
-import { type BlockSource, checkRange, readMany, totalLength } from './types';
+import { type BlockSource, checkRange, readMany, readOnce, totalLength } from './types';
 
 const PAGE = 16 * 1024;
 /** 4 MiB of metadata; a full directory walk of 100,000 names touches less than that again. */
@@ -46,12 +46,16 @@ export class CacheSource implements BlockSource {
 
   readOnce(at: number, into: Uint8Array): void {
     checkRange(this, at, into.length);
-    this.parent.read(at, into);
+    readOnce(this.parent, at, into);
   }
 
   readMany(at: number, into: readonly Uint8Array[]): void {
     checkRange(this, at, totalLength(into));
     readMany(this.parent, at, into);
+  }
+
+  willRead(at: number, length: number): void {
+    this.parent.willRead?.(at, length);
   }
 
   /** Undefined when the host cannot read all of the page. */

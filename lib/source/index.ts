@@ -109,6 +109,13 @@ export function flatDisk(
 /** VHD's fixed disks, which begin with the guest's own first sector. */
 const VHD_NAME = /\.(?:a?vhd|vpc)$/i;
 
+/** The name of the format that the first bytes say; undefined: a raw disk. */
+export function detectFormat(file: BlockSource): string | undefined {
+  const head = Buffer.alloc(Math.min(512, file.size));
+  file.read(0, head);
+  return formats.find((f) => f.looksLike(head))?.name ?? (VHD_NAME.test(file.label) ? 'vhd' : undefined);
+}
+
 /** Block devices are raw unless the caller says otherwise: what a toolstack attaches is flat already. */
 function detect(file: CacheSource): ImageFormat | undefined {
   if ((file.parent as Partial<FileSource>).isBlockDevice) return undefined;

@@ -158,9 +158,12 @@ export class Table {
 /** Bytes of unpacked clusters that are kept. */
 const KEPT = 4 * 1024 * 1024;
 
-/** What was unpacked last: a cluster is read in several pieces. */
+/** What was unpacked last: a cluster is read in several pieces. Its buffers count against the budget. */
 export class Unpacked {
   readonly #kept = new Map<number, Uint8Array>();
+  #packed: Buffer = Buffer.alloc(0);
+
+  constructor(readonly ctx: Context) {}
 
   /** @param make fills all of the buffer or throws */
   get(key: number, length: number, make: (into: Uint8Array) => void): Uint8Array {
@@ -172,10 +175,24 @@ export class Unpacked {
       this.#kept.delete(oldest);
       if (buffer.length === length) into = buffer;
     }
-    into ??= Buffer.allocUnsafeSlow(length);
+    into ??= this.#buffer(length);
     make(into);
     this.#kept.set(key, into);
     return into;
+  }
+
+  /** `length` bytes at `at` of a file, still packed; good until the next call. */
+  read(file: BlockSource, at: number, length: number): Uint8Array {
+    this.ctx.budget.read(length);
+    if (this.#packed.length < length) this.#packed = this.#buffer(length);
+    const from = this.#packed.subarray(0, length);
+    readOnce(file, at, from);
+    return from;
+  }
+
+  #buffer(length: number): Buffer {
+    this.ctx.budget.allocate(length);
+    return Buffer.allocUnsafeSlow(length);
   }
 }
 

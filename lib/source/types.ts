@@ -1,6 +1,9 @@
 import type { Context } from '../bytes/budget';
 import { GuestError } from '../bytes/errors';
 
+/** What stands on the command line for a disk behind an NBD server; a path that begins so can be written with `./`. */
+export const NBD_URI = /^nbds?(\+unix)?:\/\//;
+
 /** Flat bytes that can be read at any place: a disk, a partition, an overlay. */
 export interface BlockSource {
   /** For messages: `disk.img`, `gpt2`. Printable. */
@@ -22,6 +25,10 @@ export interface BlockSource {
   readOnce?(at: number, into: Uint8Array): void;
   /** `readOnce` of one stretch, into one buffer after another. Absent where it would not be one call to the host. */
   readMany?(at: number, into: readonly Uint8Array[]): void;
+  /** These bytes will be read next, once, by `readOnce` or `readMany`, after what was announced before. Absent where it helps nothing. */
+  willRead?(at: number, length: number): void;
+  /** Nothing is read any more. Absent where nobody needs to know. */
+  end?(): void;
 }
 
 /** `source.readOnce`, or `read` where there is none. */
@@ -97,6 +104,10 @@ export class SliceSource implements BlockSource {
   readMany(at: number, into: readonly Uint8Array[]): void {
     checkRange(this, at, totalLength(into));
     readMany(this.parent, this.start + at, into);
+  }
+
+  willRead(at: number, length: number): void {
+    this.parent.willRead?.(this.start + at, length);
   }
 }
 

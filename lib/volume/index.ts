@@ -1,8 +1,7 @@
 /**
  * The partition schemes, in the order in which they are asked. GPT first: its disks carry an MBR too, made for tools
- * that do not know better; the GPT reader steps back where that MBR does not announce a GPT. Labels of BSD and Solaris
- * last: what they left on a disk outlives a new table. All readers but GPT's are
- * chunks.
+ * that do not know better; the GPT reader steps back where that MBR does not announce a GPT. The others last, in
+ * `labels.ts`: what they left on a disk outlives a new table. All readers but GPT's are chunks.
  */
 import type { Context } from '../bytes/budget';
 import { GuestError } from '../bytes/errors';
@@ -15,13 +14,20 @@ const labels = () => require('./labels') as typeof import('./labels');
 /** A 32-bit number of a label, at `at` or beyond the end. */
 const word = (disk: BlockSource, at: number, ctx: Context): number =>
   at + 4 <= disk.size ? readBytes(disk, at, 4, ctx).readUInt32LE(0) : 0;
-const label = (scheme: string, at: number, magic: (n: number) => boolean): PartitionScheme => ({
-  scheme,
-  read: (disk, ctx) => (magic(word(disk, at, ctx)) ? labels().readLabel(scheme, disk, ctx) : undefined),
-});
-/** A BSD disklabel begins so, in the second sector of a slice or disk; a Solaris VTOC has this after 12 bytes. */
-const isDisklabel = (n: number) => n === 0x82564557;
-const VTOC_SANE = 0x600ddeee;
+/**
+ * How the other tables begin: Apple's and SGI's with these letters, Amiga's in one of the first sectors; SPARC's ends its sector so;
+ * the second one begins so with a disklabel of 32 or 64 bits or with Plan 9's table.
+ */
+const LABEL = /^(ER|\x0b\xe5\xa9A|(.{512}){0,7}RDSK|.{508}\xda\xbe|.{512}(WEV\x82|YLF\xc4|part ))/s;
+const label: PartitionScheme = {
+  scheme: 'label',
+  read: (disk, ctx) =>
+    LABEL.test(readBytes(disk, 0, Math.min(4096, disk.size), ctx).toString('latin1'))
+      ? labels().readLabel(disk, ctx)
+      : undefined,
+};
+/** Types of rows that may hold a label: of an MBR, and with the beginning of its GUID of a GPT. */
+const LABELLED = /^((a[569]|6c|81|bf)$|516e7cb4|824c|3d48|9d08)/;
 /** 0x55 0xAA at the end of the first sector. */
 const msdos: PartitionScheme = {
   scheme: 'msdos',
@@ -30,10 +36,8 @@ const msdos: PartitionScheme = {
       ? (require('./msdos/msdos') as typeof import('./msdos/msdos')).msdos.read(disk, ctx)
       : undefined,
 };
-const bsd = label('bsd', 512, isDisklabel);
-const sun = label('sun', 508, (n) => (n & 0xffff) === 0xbeda);
 
-export const schemes: readonly PartitionScheme[] = [gpt, msdos, bsd, sun];
+export const schemes: readonly PartitionScheme[] = [gpt, msdos, label];
 
 /**
  * The disk's partition table, or `undefined` when it has none and the disk as a whole may be a filesystem.
@@ -47,7 +51,7 @@ export function readTable(disk: BlockSource, ctx: Context): PartitionTable | und
       if (!table) continue;
       // A hybrid MBR whose GPT is gone still names some of its partitions.
       if (damage) ctx.warn(`${damage.describe()}; the ${table.scheme} table is used`);
-      return table.scheme === 'msdos' ? withLabels(disk, table, ctx) : table;
+      return withLabels(disk, table, ctx);
     } catch (error) {
       if (!(error instanceof GuestError) || error.code === 'limit') throw error;
       damage ??= error;
@@ -57,13 +61,12 @@ export function readTable(disk: BlockSource, ctx: Context): PartitionTable | und
   return undefined;
 }
 
-/** The rows of labels in an MBR's slices stand after their slice. */
+/** The rows of labels inside others stand after those. Linux' swap has the type of Solaris' VTOC. */
 function withLabels(disk: BlockSource, table: PartitionTable, ctx: Context): PartitionTable {
-  const partitions = table.partitions.flatMap((slice) =>
-    (/^a[569]$/.test(slice.type) && isDisklabel(word(disk, slice.start + 512, ctx))) ||
-    (/^(82|bf)$/.test(slice.type) && word(disk, slice.start + 524, ctx) === VTOC_SANE)
-      ? [slice, ...labels().rowsInside(disk, slice, ctx)]
-      : [slice],
+  const partitions = table.partitions.flatMap((row) =>
+    LABELLED.test(row.type) || (row.type === '82' && word(disk, row.start + 524, ctx) === 0x600ddeee)
+      ? [row, ...labels().rowsInside(disk, row, ctx, table.scheme)]
+      : [row],
   );
   return { ...table, partitions };
 }

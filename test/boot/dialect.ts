@@ -2,7 +2,7 @@
 import type { BootContext, BootDialect, BootMenu } from '../../lib/boot/model';
 import type { ByteString } from '../../lib/bytes/text';
 import { walk } from '../../lib/fs/walk';
-import { context } from '../support';
+import { context, rounds } from '../support';
 import { type MemoryDisk, MemoryFs, type MemoryTree, memoryGuest } from './memfs';
 
 export interface Evaluated {
@@ -43,13 +43,13 @@ export function generator(seed: number): (n: number) => number {
   };
 }
 
-/** `count` damaged versions of `text`: bytes changed, runs dropped, doubled, moved, lines swapped, cut off. */
-export function* mutations(text: ByteString, count: number, seed = 1): Generator<ByteString> {
+/** Damaged versions of `text`, `rounds(all)` of them: bytes changed, runs dropped, doubled, moved, lines swapped, cut off. */
+export function* mutations(text: ByteString, all: number, seed = 1): Generator<ByteString> {
   const random = generator(seed);
   const some = (of: string) => of[random(of.length)]!;
-  for (let i = 0; i < count; i++) {
+  for (let i = rounds(all); i > 0; i--) {
     let damaged = text;
-    for (let rounds = 1 + random(4); rounds > 0; rounds--) {
+    for (let changes = 1 + random(4); changes > 0; changes--) {
       const at = random(damaged.length + 1);
       const length = random(random(4) === 0 ? 400 : 12);
       const run = damaged.slice(at, at + length);

@@ -40,8 +40,9 @@ t.test('values', async (t) => {
   t.throws(() => parseOptions(['-q', '--runas=nobody', 'd']), /numeric user id/);
   t.throws(() => parseOptions(['--runas=1000', 'd']), /unattended/, 'with the menu: refused');
   t.equal(parseOptions(['--runas=1000', '-q', 'd']).runas, 1000);
-  t.equal(parseOptions(['-h']).action, 'help');
-  t.equal(parseOptions(['--version']).action, 'version');
+  t.type(parseOptions(['-h']).run, 'function');
+  t.type(parseOptions(['-qh']).run, 'function', 'bundled');
+  t.type(parseOptions(['--version']).run, 'function');
   t.equal(parseOptions(['--entry=Grüß', 'd']).entry, 'Gr\xc3\xbc\xc3\x9f', 'titles are compared as bytes');
   t.equal(parseOptions(['d']).directory, '/var/run/xen/pygrub/');
   t.match(parseOptions(['a', 'b', '--extra-disk=c']), { operands: ['a', 'b', 'c'] });

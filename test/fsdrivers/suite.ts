@@ -12,7 +12,7 @@ import type { FileSystem, FsNode } from '../../lib/fs/types';
 import { walk } from '../../lib/fs/walk';
 import { CacheSource } from '../../lib/source/cache';
 import { type BlockSource, MemorySource } from '../../lib/source/types';
-import { context, cpuMs, image, ROOT, source, type TestContext } from '../support';
+import { context, cpuMs, image, ROOT, rounds, source, type TestContext } from '../support';
 import { type Listing, listing, sameAs } from './compare';
 
 /** The images of a driver: `NAME.img.gz` and `NAME-VARIANT.img.gz` that have an expected.json. */
@@ -199,7 +199,7 @@ export interface Damage {
  */
 export function damaged(
   name: string,
-  { places, rounds = 250, repair, seed = 20231114, steps = 400_000 }: Damage = {},
+  { places, rounds: all = 250, repair, seed = 20231114, steps = 400_000 }: Damage = {},
 ): void {
   t.test(`${name} with bytes changed, zeroed and cut off`, async (t) => {
     const sound = image(`${name}.img`);
@@ -217,7 +217,8 @@ export function damaged(
     };
     let errors = 0;
     let slowest = 0;
-    for (let round = 0; round < rounds; round++) {
+    const count = rounds(all);
+    for (let round = 0; round < count; round++) {
       let bytes: Buffer = Buffer.from(sound);
       if (round % 8 === 6) {
         const from = place();
@@ -238,7 +239,7 @@ export function damaged(
       }
       slowest = Math.max(slowest, cpuMs() - start);
     }
-    t.ok(errors < rounds, `${errors} of ${rounds} could not be used at all`);
+    t.ok(errors < count, `${errors} of ${count} could not be used at all`);
     t.ok(slowest < 1000, `${slowest} ms`);
   });
 }

@@ -20,43 +20,7 @@ import { readTable } from '../../lib/volume';
 import { evaluate } from '../boot/dialect';
 import { MemoryFs, type MemoryTree, pieces } from '../boot/memfs';
 import { context } from '../support';
-
-/** More than n log n over two doublings (1.1), less than n² (2). */
-const MOST = 1.6;
-
-const cpu = (act: () => void): number => {
-  const from = process.cpuUsage();
-  act();
-  const { user, system } = process.cpuUsage(from);
-  return user + system;
-};
-
-/** Microseconds below which what every size costs hides how the rest grows. */
-const ENOUGH = 15_000;
-
-/** The exponent from N to 4N, N being what takes long enough; `prepare` is not counted. */
-function exponent(start: number, prepare: (n: number) => () => void, most = 16 * start): number {
-  const best = (size: number) => {
-    const act = prepare(size);
-    return Math.min(...[1, 2, 3].map(() => cpu(act)));
-  };
-  best(start); // V8 has seen the code.
-  let n = start;
-  let one = best(n);
-  while (one < ENOUGH && n < most) {
-    n *= 2;
-    one = best(n);
-  }
-  return Math.log(best(4 * n) / one) / Math.log(4);
-}
-
-/** Noise only adds: the least of some attempts. */
-function least(n: number, prepare: (n: number) => () => void, most?: number): number {
-  let found = Number.POSITIVE_INFINITY;
-  for (let attempt = 0; attempt < 4 && found > MOST; attempt++)
-    found = Math.min(found, exponent(n, prepare, most));
-  return found;
-}
+import { exponent, least, MOST } from './growth';
 
 t.test('the fit tells n and n log n from n²', async (t) => {
   const numbers = (n: number) => Array.from({ length: n }, (_, i) => (i * 7919) % n);

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { generator } from '../boot/dialect';
-import { ROOT } from '../support';
+import { ROOT, rounds } from '../support';
 import { DISTURBANCES, Harness, writeDisk } from './kill';
 
-const MOMENTS = Number(process.env.MOMENTS ?? 36);
+const MOMENTS = Number(process.env.MOMENTS ?? rounds(72));
 const dir = mkdtempSync(join(tmpdir(), 'nodegrub-kill-'));
 chmodSync(dir, 0o755);
 t.teardown(() => rmSync(dir, { recursive: true, force: true }));

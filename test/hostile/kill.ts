@@ -71,6 +71,8 @@ export interface Disturbance {
   act?(running: Running, disk: string, random: (n: number) => number): void;
   /** The only harm is to somebody else: it must succeed. */
   harmless?: boolean;
+  /** It cannot succeed. */
+  fatal?: boolean;
   /** SIGKILL: between the hand-over and the end, some 2 ms, the files are whole and stay. */
   late?: boolean;
 }
@@ -90,8 +92,13 @@ export interface Tally {
   readonly problems: string[];
 }
 
+/** How often something happened, and how it ended. */
+export type Ends = Record<'whole' | 'failed' | 'late' | 'wrong', number>;
+
 export class Harness {
   readonly tally: Tally = { whole: 0, failed: 0, late: 0, problems: [] };
+  /** By the disturbance's name. */
+  readonly ends = new Map<string, Ends>();
   #count = 0;
   /** Milliseconds that an undisturbed boot takes. */
   #usual = 0;
@@ -119,10 +126,23 @@ export class Harness {
     }
     this.#usual = Math.min(...times);
     this.tally.whole = 0;
+    this.ends.clear();
   }
 
   /** One boot. @returns what is wrong */
   async moment(how: Disturbance): Promise<string | undefined> {
+    const { whole, failed, late } = this.tally;
+    const problem = await this.#moment(how);
+    const ends = this.ends.get(how.name) ?? { whole: 0, failed: 0, late: 0, wrong: 0 };
+    this.ends.set(how.name, ends);
+    ends.whole += this.tally.whole - whole;
+    ends.failed += this.tally.failed - failed;
+    ends.late += this.tally.late - late;
+    if (problem) ends.wrong++;
+    return problem;
+  }
+
+  async #moment(how: Disturbance): Promise<string | undefined> {
     const { random } = this;
     const out = join(this.dir, `out${this.#count++}`);
     const own = `${out}.result`;
@@ -208,6 +228,7 @@ export class Harness {
     };
     if (alive.length > 0) return say('processes are left after a second');
     if (how.harmless && status !== 0) return say('should have gone on');
+    if (how.fatal && status === 0) return say('status 0, which cannot be');
     if (status === 0) {
       if (!whole) return say('status 0 without a whole result');
       this.tally.whole++;
@@ -283,8 +304,9 @@ export const parserKilled: Disturbance = {
     for (const pid of helpers())
       try {
         const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-        // `timeout` and `cat` are the helper's ears (strict.sh).
-        if (!words.includes(JANITOR) && !/^(\S*\/)?(timeout|cat)\0/.test(words)) process.kill(pid, 'SIGKILL');
+        // `timeout` and `cat` are the helper's ears, `head` is the program's own (strict.sh): without it, it begins anew.
+        if (!words.includes(JANITOR) && !/^(\S*\/)?(timeout|cat|head)\0/.test(words))
+          process.kill(pid, 'SIGKILL');
       } catch {
         // It has ended already.
       }

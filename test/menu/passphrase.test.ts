@@ -2,8 +2,9 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { image } from '../support';
+import { entry, Guest, LINUX, press, selected } from './guest';
 import { Console, type ConsoleOptions } from './pty';
 
 const work = mkdtempSync(join(tmpdir(), 'nodegrub-console-'));
@@ -99,4 +100,50 @@ t.test('unattended nobody is asked', async (t) => {
   const c = start(['-q']);
   t.equal((await c.exit).status, 1);
   t.notMatch(c.raw, /Enter passphrase/);
+});
+
+t.test('an entry that is chosen in the menu, and needs what is closed', async (t) => {
+  const extra = join(work, 'encrypted.img');
+  writeFileSync(extra, image('luks-1.img'));
+  const key = join(work, 'key');
+  writeFileSync(key, 'passphrase');
+  const locked = entry(
+    'locked',
+    'cryptomount -u 11111111222243338444555555555555',
+    'set root=crypto0',
+    'linux /boot/vmlinuz locked',
+  );
+  const ASKED = /Enter passphrase for hd1 \(1{8}2{4}\S+\):$/;
+  const begin = async (t: Test, config: string, ...more: string[]) => {
+    const guest = new Guest(t, config);
+    const c = guest.start({
+      cols: 132,
+      more: [`--extra-disk=${extra}`, '--menu-timeout=forever', ...more],
+    });
+    await c.until(() => selected(c) === 'plain');
+    await press(c, '\x1b[B', 'locked');
+    c.write('\r');
+    return { guest, c };
+  };
+  const config = entry('plain', `${LINUX} plain`) + locked;
+
+  const { guest, c } = await begin(t, config);
+  await c.until(ASKED);
+  c.write('Fool-one\r');
+  await c.until((now) => /opens none of its 1 key slots/.test(now.text()) && ASKED.test(now.text()));
+  c.write('passphrase\r');
+  t.match(await guest.outcome(c), { status: 0, args: 'locked' });
+  t.notMatch(c.raw, /Fool|passphrase(?! for)/, 'nothing that was typed is shown');
+
+  const keyed = await begin(t, config, `--key-file=${key}`);
+  t.match(await keyed.guest.outcome(keyed.c), { status: 0, args: 'locked' });
+  t.notMatch(keyed.c.raw, /Enter passphrase/);
+
+  const left = await begin(t, config);
+  await left.c.until(ASKED);
+  left.c.write('\x1b');
+  await left.c.until(/cannot boot 'locked': [\s\S]*the question for its passphrase was left/);
+  await press(left.c, '\x1b[A', 'plain');
+  left.c.write('\r');
+  t.match(await left.guest.outcome(left.c), { status: 0, args: 'plain' });
 });

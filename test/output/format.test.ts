@@ -1,5 +1,6 @@
 import t from 'tap';
-import { formatResult, pythonRepr, type Result } from '../../lib/output/format';
+import { pythonRepr, type Result } from '../../lib/output/format';
+import { formatted } from './formatted';
 
 const full: Result = {
   kernel: '/out/boot_kernel.abc',
@@ -11,7 +12,7 @@ const bare: Result = { kernel: '/out/k', ramdisk: undefined, args: '', entry: un
 
 // The lines that Debian's pygrub 4.17 printed (test/peers/pygrub.test.ts compares with it live).
 t.test('byte for byte', async (t) => {
-  const show = (r: Result, f: 'sxp' | 'simple' | 'simple0' | 'json') => formatResult(r, f).toString('latin1');
+  const show = (r: Result, f: 'sxp' | 'simple' | 'simple0' | 'json') => formatted(r, f).toString('latin1');
   t.equal(
     show(full, 'sxp'),
     "linux (kernel '/out/boot_kernel.abc')(ramdisk '/out/boot_ramdisk.abc')(args 'root=/dev/xvda1 ro')",
@@ -32,12 +33,12 @@ t.test('byte for byte', async (t) => {
 });
 
 t.test('what a format cannot say is an error', async (t) => {
-  t.throws(() => formatResult({ ...bare, args: 'a\nb' }, 'simple'), { code: 'unsupported' });
-  t.doesNotThrow(() => formatResult({ ...bare, args: 'a\nb' }, 'simple0'));
-  t.throws(() => formatResult({ ...bare, args: 'a\0b' }, 'simple0'), { code: 'unsupported' });
+  t.throws(() => formatted({ ...bare, args: 'a\nb' }, 'simple'), { code: 'unsupported' });
+  t.doesNotThrow(() => formatted({ ...bare, args: 'a\nb' }, 'simple0'));
+  t.throws(() => formatted({ ...bare, args: 'a\0b' }, 'simple0'), { code: 'unsupported' });
   // libxl drops an item of 8,192 bytes or more: "args " and 8,186 bytes are the most.
-  t.doesNotThrow(() => formatResult({ ...bare, args: 'x'.repeat(8186) }, 'simple0'));
-  t.throws(() => formatResult({ ...bare, args: 'x'.repeat(8187) }, 'simple0'), { code: 'limit' });
+  t.doesNotThrow(() => formatted({ ...bare, args: 'x'.repeat(8186) }, 'simple0'));
+  t.throws(() => formatted({ ...bare, args: 'x'.repeat(8187) }, 'simple0'), { code: 'limit' });
 });
 
 // Right-hand sides printed by Python 3.11's repr().

@@ -10,10 +10,11 @@ import { join } from 'node:path';
 import t from 'tap';
 import { GuestError } from '../../lib/bytes/errors';
 import { toUnicode } from '../../lib/bytes/text';
-import { formatResult, type Result } from '../../lib/output/format';
+import type { Result } from '../../lib/output/format';
 import { generator } from '../boot/dialect';
 import { romfs } from '../hostile/romfs';
 import { ROOT } from '../support';
+import { formatted } from './formatted';
 
 type Items = Record<string, string>;
 
@@ -144,7 +145,7 @@ t.test('random texts', async (t) => {
     for (const format of ['simple0', 'simple', 'sxp', 'json'] as const) {
       let bytes: Buffer;
       try {
-        bytes = formatResult(result, format);
+        bytes = formatted(result, format);
         counts.said++;
       } catch (error) {
         if (!(error instanceof GuestError)) throw error;

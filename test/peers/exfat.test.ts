@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { walk } from '../../lib/fs/walk';
+import { THOROUGH } from '../support';
 import { boot, must, NODEGRUB, noLoop, scratch } from './support';
 import { differences, openImage, plantTree, sameIdentity } from './trees';
 
@@ -49,7 +50,8 @@ for (const [sector, options, size] of [
     t.same(differences(opened, tree), []);
     t.same(opened.ctx.warnings, []);
     sameIdentity(t, opened.fs, image);
-    must('fsck.exfat', '-n', image);
+    // What it says may be more than anybody reads.
+    must('bash', '-c', 'set -o pipefail; fsck.exfat -n "$1" 2>&1 | tail -n 9', 'bash', image);
     // GRUB's own readers take disks of 512-byte sectors only.
     if (sector !== 512) return;
     must('grub-fstest', image, 'cmp', '(loop0)/boot/initrd.img', join(tree, 'boot/initrd.img'));
@@ -61,7 +63,10 @@ for (const [sector, options, size] of [
     );
   });
 
-t.test('booted, and a directory of 3,000 names', { skip }, async (t) => {
+/** By FUSE, each takes a hundredth of a second. */
+const NAMES = THOROUGH ? 3000 : 500;
+
+t.test('booted, and a large directory', { skip }, async (t) => {
   const large = join(dir, 'large');
   mkdirSync(join(large, 'boot/grub'), { recursive: true });
   writeFileSync(
@@ -73,7 +78,7 @@ t.test('booted, and a directory of 3,000 names', { skip }, async (t) => {
   writeFileSync(join(large, 'boot/vmlinuz'), kernel);
   writeFileSync(join(large, 'boot/initrd'), initrd);
   mkdirSync(join(large, 'many'));
-  for (let i = 0; i < 3000; i++) writeFileSync(join(large, 'many', `name of file ${i}`), `${i}`);
+  for (let i = 0; i < NAMES; i++) writeFileSync(join(large, 'many', `name of file ${i}`), `${i}`);
   make(large, 512, '-c 512', '40M');
   t.same(differences(openImage(image), large), []);
   const r = boot(NODEGRUB, dir, [image]);

@@ -12,7 +12,7 @@ import { Commands } from '../../lib/boot/grub2/commands';
 import { assignments, withoutName, withValue } from '../../lib/boot/grub2/envblock';
 import { type Answer, answer, plain } from '../boot/grub2/answer';
 import { CONFIGS, expandTabs, onDisk, recorded } from '../boot/grub2/commands/disk';
-import { context, ROOT } from '../support';
+import { context, ROOT, rounds } from '../support';
 import { must, run, scratch } from './support';
 
 const SEEDS = Number(process.env.SEEDS ?? 3);
@@ -127,7 +127,7 @@ t.test('grub-editenv', async (t) => {
   const { below, pick } = random(42);
   must('grub-editenv', file, 'create');
   let ours = readFileSync(file, 'latin1');
-  for (let i = 0; i < 150 * SEEDS; i++) {
+  for (let i = 0; i < rounds(150 * SEEDS); i++) {
     const name = pick(['a', 'b', 'saved_entry', 'kernelopts', 'x']);
     const value = Array.from({ length: below(40) }, () =>
       pick(['y', ' ', '=', '\\', '\n', '#', 'é', '"']),

@@ -30,7 +30,9 @@ packages=(
   # signer of PE images, and what verifies them
   sbsigntool
   # squashfs by both makers; samples of compressed data
-  squashfs-tools squashfs-tools-ng lz4 lzop xz-utils
+  squashfs-tools squashfs-tools-ng lz4 lzop xz-utils bzip2
+  # Xen's own domain builder, which says what it makes of a kernel (xenload.c)
+  libxen-dev
   # makers of XFS, UFS, btrfs
   xfsprogs makefs btrfs-progs
   # the maker of NILFS2 (that of MINIX is util-linux')
@@ -51,8 +53,16 @@ packages=(
   jfsutils reiserfsprogs busybox-static perl-base
   # arrays and logical volumes
   lvm2 mdadm
+  # NBD servers and clients, and what they stand upon
+  nbdkit nbd-server libnbd-bin nginx-light gnutls-bin
   # the strict sandbox
   bubblewrap
+  # Debian's installer as files; ISO images that packages bring
+  debian-installer-12-netboot-amd64 ipxe grub-rescue-pc curl
+  # libvirt's schema of a domain
+  libvirt-clients libxml2-utils
+  # the packages' checkers, and what the tarball's Node is made ready with; another shell
+  lintian apparmor patchelf man-db zsh bash-completion
   # ZFS before feature flags; openzfs.sh fetches the newer one, and makes its maker
   zfs-fuse gcc
 )

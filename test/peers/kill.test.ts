@@ -26,27 +26,34 @@ const dir = scratch(t);
 const disk = join(dir, 'disk.img');
 writeDisk(disk);
 
-const FULL: Disturbance = {
-  name: 'a full filesystem',
+/** A filesystem that has room for less than the kernel, or for the kernel and less than the ramdisk: always too little. */
+const full = (what: string, from: number, to: number): Disturbance => ({
+  name: `a filesystem that is full ${what}`,
+  fatal: true,
   prepare({ out }, random) {
-    must('mount', '-t', 'tmpfs', '-o', `size=${4096 + random(SIZE * 1.2)}`, 'nodegrub-full', out);
+    const size = from + random(to - from);
+    must('mount', '-t', 'tmpfs', '-o', `size=${size},nr_inodes=16`, 'nodegrub-full', out);
     return { undo: () => void must('umount', out) };
   },
-};
+});
+const FULL = [
+  full('before the kernel is whole', 4096, KERNEL.length - 8192),
+  full('before the ramdisk is whole', KERNEL.length + 8192, SIZE - 16384),
+];
 
 /**
  * A loop device reads past its file's end with EIO (drivers/block/loop.c), as a device does that has gone. Where the file ends inside
  * a block, it gives zeros for the rest of a read and says nothing: no reader could tell. So it ends at a page's end.
  */
 const place = (random: (n: number) => number) => Math.floor(random(SIZE) / 4096) * 4096;
-const GONE: Disturbance = {
-  name: 'a device that fails',
+const gone = (earlier: boolean): Disturbance => ({
+  name: earlier ? 'a device that has gone from some place on' : 'a device that goes meanwhile',
+  fatal: earlier,
   prepare({ out, disk }, random) {
     const file = `${out}.img`;
     must('cp', disk, file);
     const device = must('losetup', '-r', '-f', '--show', file).trim();
-    // Half of them fail from the start on, for what comes behind some place.
-    if (random(2) === 0) truncateSync(file, place(random));
+    if (earlier) truncateSync(file, place(random));
     must('blockdev', '--flushbufs', device);
     return {
       disk: device,
@@ -56,16 +63,21 @@ const GONE: Disturbance = {
       },
     };
   },
-  act: (_, device, random) =>
-    truncateSync(must('losetup', '-n', '-O', 'BACK-FILE', device).trim(), place(random)),
-};
+  ...(earlier
+    ? {}
+    : {
+        act: (_: unknown, device: string, random: (n: number) => number) =>
+          truncateSync(must('losetup', '-n', '-O', 'BACK-FILE', device).trim(), place(random)),
+      }),
+});
+const GONE = [gone(true), gone(false)];
 
 const isRoot = process.getuid?.() === 0;
 const loops = noLoop();
-const further = [...(isRoot ? [FULL] : []), ...(loops === undefined ? [GONE] : [])];
+const further = [...(isRoot ? FULL : []), ...(loops === undefined ? GONE : [])];
 
 t.test('what the further disturbances need', { skip: loops ?? false }, async (t) => {
-  t.equal(further.length, 2);
+  t.equal(further.length, 4);
 });
 
 /**
@@ -102,8 +114,16 @@ const modes = runs.filter(([mode, program, options]) => {
   return made;
 });
 
+/** Each happens so often in each mode. */
+const EACH = 3;
+
 for (const [i, [mode, program, options]] of modes.entries()) {
-  const moments = Math.ceil(MOMENTS / modes.length);
+  const all = [
+    ...DISTURBANCES,
+    ...further,
+    ...(options === strict || mode === 'strict' ? [parserKilled] : []),
+  ];
+  const moments = Math.max(Math.ceil(MOMENTS / modes.length), EACH * all.length);
   t.test(`${mode}: ${moments} moments`, async (t) => {
     const folder = join(dir, mode);
     mkdirSync(folder);
@@ -114,14 +134,19 @@ for (const [i, [mode, program, options]] of modes.entries()) {
       generator(Number(process.env.SEED ?? 1) + i),
     );
     await harness.measure();
-    const all = [
-      ...DISTURBANCES,
-      ...further,
-      ...(options === strict || mode === 'strict' ? [parserKilled] : []),
-    ];
     for (let n = 0; n < moments; n++) await harness.moment(all[n % all.length]!);
     const { whole, failed, late, problems } = harness.tally;
-    t.comment(`${whole} whole, ${failed} failed, ${late} killed after the hand-over`);
+    t.comment(`${mode}: ${whole} whole, ${failed} failed, ${late} killed after the hand-over`);
+    for (const { name, fatal, harmless } of all) {
+      const ends = harness.ends.get(name);
+      t.comment(
+        `  ${name}: ${ends?.whole} whole, ${ends?.failed} failed, ${ends?.late} late, ${ends?.wrong} wrong`,
+      );
+      const times = ends ? ends.whole + ends.failed + ends.late + ends.wrong : 0;
+      t.ok(times >= EACH, `${name}: ${times} times`);
+      if (fatal) t.equal(ends?.failed, times, `${name}: a status that is not zero, each time`);
+      if (harmless) t.equal(ends?.whole, times, `${name}: whole, each time`);
+    }
     t.same(problems, []);
     t.ok(whole > 0 && failed > moments / 5, 'both ends are met');
     t.ok(late <= 1 + moments / 50, 'hardly any moment lies between the hand-over and the end');

@@ -24,7 +24,7 @@ import type { BlockSource } from '../../lib/source/types';
 import { unlocked } from '../../lib/unlock';
 import { openLuks, openVolume, readHeader } from '../../lib/volume/luks/luks';
 import { Console } from '../menu/pty';
-import { context, image } from '../support';
+import { context, image, sample, THOROUGH } from '../support';
 import { must, run, scratch } from './support';
 
 const dir = scratch(t);
@@ -179,7 +179,7 @@ const SWEEP: readonly string[][] = [
 ];
 
 t.test('luksFormat', async (t) => {
-  for (const args of SWEEP) {
+  for (const args of sample(SWEEP)) {
     const what = args.join(' ');
     const path = at('volume');
     rmSync(path, { force: true });
@@ -202,7 +202,7 @@ t.test('luksFormat', async (t) => {
     disk.close();
   }
   t.ok(SWEEP.length > 40);
-  t.ok(t.counts.pass > 130, `${t.counts.pass}`);
+  t.ok(t.counts.pass > (THOROUGH ? 130 : 43), `${t.counts.pass}`);
 });
 
 const opensWith = async (path: string, ...secrets: Buffer[]) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { walk } from '../../lib/fs/walk';
 import { digest } from '../fsdrivers/compare';
+import { sample } from '../support';
 import { must, scratch, sha256 } from './support';
 import { differences, openImage, plantTree, sameIdentity } from './trees';
 import { inLinux } from './uml';
@@ -41,13 +42,16 @@ for (const options of ['', '-V a-name', `-V ${'long'.repeat(30)}`, '-a 512', '-A
   });
 
 t.test('Linux reads the same', async (t) => {
-  const list = 'find . -printf "%y %P %l\\n" | sort; find . -type f -exec sha256sum {} + | sort';
+  const list =
+    'export LC_ALL=C; find . -printf "%y %P %l\\n" | sort; find . -type f -exec sha256sum {} + | sort';
+  must('bash', '-c', `cd ${tree} && { ${list}; } >${dir}/of-tree`);
+  const shown = sample(made, 2);
   const printed = inLinux(
     dir,
     `mkdir ${dir}/mnt
-for image in ${made.join(' ')}; do
+for image in ${shown.join(' ')}; do
   mount -o loop,ro -t romfs $image ${dir}/mnt || { echo "$image: not mounted"; continue; }
-  (cd ${tree} && ${list}) >${dir}/of-tree; (cd ${dir}/mnt && ${list}) >${dir}/of-image
+  (cd ${dir}/mnt && ${list}) >${dir}/of-image
   diff ${dir}/of-tree ${dir}/of-image | head -5 && cmp -s ${dir}/of-tree ${dir}/of-image && echo "$image: same"
   umount ${dir}/mnt
 done`,
@@ -55,7 +59,7 @@ done`,
   );
   t.same(
     printed.trim().split('\n'),
-    made.map((image) => `${image}: same`),
+    shown.map((image) => `${image}: same`),
   );
 });
 

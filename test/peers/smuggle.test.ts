@@ -2,8 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { toUnicode } from '../../lib/bytes/text';
-import { formatResult } from '../../lib/output/format';
 import { generator } from '../boot/dialect';
+import { formatted } from '../output/formatted';
 
 /** One line for each: the list of [word, value] that Python finds. */
 const READER = `
@@ -55,7 +55,7 @@ t.test('random bytes', async (t) => {
   }));
   const python = spawnSync('python3', ['-c', READER], {
     input: Buffer.concat(
-      results.flatMap((result, i) => [...(i > 0 ? [Buffer.from([0])] : []), formatResult(result, 'sxp')]),
+      results.flatMap((result, i) => [...(i > 0 ? [Buffer.from([0])] : []), formatted(result, 'sxp')]),
     ),
     encoding: 'utf8',
     maxBuffer: 1 << 26,

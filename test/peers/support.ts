@@ -56,7 +56,7 @@ export interface Ran {
 export function run(
   file: string,
   args: readonly string[],
-  options: { cwd?: string; env?: object } = {},
+  options: { cwd?: string; env?: object; input?: Buffer } = {},
 ): Ran {
   // `env -i`: tap's hook is put into the environment by a patched `spawn`, after what we say here
   const variables = Object.entries({ ...CLEAN_ENV, ...options.env }).map(
@@ -67,6 +67,7 @@ export function run(
     cwd: options.cwd ?? '/',
     maxBuffer: 1 << 26,
     timeout: 300_000,
+    ...(options.input !== undefined && { input: options.input }),
   });
   if (r.error) throw r.error;
   return { status: r.status, signal: r.signal, stdout: r.stdout, stderr: r.stderr };

@@ -19,7 +19,7 @@ import type { FileSystem, FsNode } from '../../lib/fs/types';
 import { CacheSource } from '../../lib/source/cache';
 import { openDisk } from '../../lib/source/file';
 import { digest } from '../fsdrivers/compare';
-import { context, type TestContext } from '../support';
+import { context, type TestContext, THOROUGH } from '../support';
 import { must, sha256 } from './support';
 
 export interface Opened {
@@ -36,6 +36,9 @@ export function openImage(path: string, ...others: string[]): Opened {
   if (!fs) throw new Error(`${path} is not known`);
   return { fs, ctx };
 }
+
+/** Files of a large tree. */
+export const MANY = THOROUGH ? 20_000 : 3000;
 
 export interface TreeOptions {
   /** Small files in one directory and spread over many; 20,000 makes a large tree of 3 s. */

@@ -7,7 +7,8 @@ import { CacheSource } from '../../lib/source/cache';
 import { openDisk } from '../../lib/source/file';
 import { readTable } from '../../lib/volume';
 import { context } from '../support';
-import { CLEAN_ENV, must, noLoop, run, scratch } from './support';
+import { layouts } from '../volume/sparse';
+import { boot, CLEAN_ENV, must, NODEGRUB, noLoop, run, scratch } from './support';
 import { inLinux } from './uml';
 
 const skip = noLoop() ?? false;
@@ -167,6 +168,111 @@ t.test('tables at random, read by Linux and by us', { skip }, async (t) => {
     disk.close();
   }
   t.ok(rows > 100, `${rows} partitions`);
+});
+
+/** What GRUB lists below the disk, and, of rows that are not inside others, where they are. */
+function grubRows(file: string): { names: string[]; places: Record<string, [number, number]> } {
+  const places: Record<string, [number, number]> = {};
+  const text = must('grub-fstest', file, 'ls', '--', '-l');
+  for (const m of text.matchAll(
+    /Partition loop0,(\w+): .*Partition start at ([\d.]+)KiB - Total size ([\d.]+)KiB/g,
+  ))
+    places[m[1]!] = [Number(m[2]) * 1024, Number(m[3]) * 1024];
+  const names = [...text.matchAll(/Partition loop0,([\w,]+):/g)].map((m) => m[1]!);
+  return { names: names.sort(), places };
+}
+
+t.test("Apple's maps at random, read by libblkid, GRUB and us", { skip }, async (t) => {
+  const dir = scratch(t);
+  let seed = 7;
+  const random = (n: number) => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return Math.floor((seed / 2 ** 32) * n);
+  };
+  for (let i = 0; i < 8; i++) {
+    const sector = i % 2 === 0 ? 512 : 2048;
+    const file = join(dir, `mac-${i}.img`);
+    writeFileSync(file, '');
+    truncateSync(file, 64 << 20);
+    const { device, detach } = loop(t, file, sector);
+    const words = ['mklabel', 'mac'];
+    for (let p = 0, at = 1; p < 1 + random(8); p++) {
+      const size = 1 + random(6);
+      words.push(
+        'mkpart',
+        `row${p}`,
+        ['ext2', 'hfs+', 'linux-swap'][random(3)]!,
+        `${at}MiB`,
+        `${at + size}MiB`,
+      );
+      at += size + random(2);
+    }
+    must('parted', '-s', device, ...words);
+    detach();
+    const libblkid = must('partx', '-g', '-r', '-o', 'NR,START,SECTORS,NAME', file)
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' '))
+      .map(([n, start, size, label]) => [Number(n), Number(start) * 512, Number(size) * 512, label]);
+    const disk = openDisk(file);
+    const table = readTable(new CacheSource(disk), context());
+    disk.close();
+    t.equal(table?.scheme, 'apple');
+    t.same(
+      table?.partitions.map((p) => [p.number, p.start, p.size, p.label]),
+      libblkid,
+      words.join(' '),
+    );
+    t.same(
+      Object.fromEntries(table?.partitions.map((p) => [`apple${p.number}`, [p.start, p.size]]) ?? []),
+      grubRows(file).places,
+    );
+  }
+});
+
+t.test('guests that boot from a row by its name', { skip }, async (t) => {
+  const dir = scratch(t);
+  const layouts_ = layouts();
+  for (const [layout, device] of [
+    ['apple-parted', 'apple3'],
+    ['dfly-alone', 'dfly4'],
+    ['dfly-slice', 'msdos2,dfly4'],
+    ['gpt-dfly', 'gpt2,dfly4'],
+    ['gpt-freebsd', 'gpt2,bsd4'],
+    ['minix', 'msdos2,msdos2'],
+  ] as const) {
+    const { size, data, expected } = layouts_.get(layout)!;
+    const file = join(dir, `${layout}.img`);
+    const table = expected as Exclude<typeof expected, 'corrupt' | null>;
+    const rows = new Map(table.partitions.map((p) => [p.nested ?? `${table.scheme}${p.number}`, p]));
+    const boots = rows.get(device)!;
+    // The configuration is in the first row that has room for it, the kernel in the row that it names.
+    const [name, first] = [...rows].find(([n, p]) => n !== device && p.size >= 2 << 20 && p.number !== 3)!;
+    const disk = Buffer.alloc(size);
+    for (const [at, text] of Object.entries(data)) Buffer.from(text, 'base64').copy(disk, Number(at));
+    const put = (at: number, path: string, text: string) => {
+      const tree = join(dir, `${layout}-${at}`);
+      must('mkdir', '-p', join(tree, 'boot/grub'));
+      writeFileSync(join(tree, path), text);
+      must('mke2fs', '-q', '-t', 'ext2', '-d', tree, join(dir, 'fs.img'), '2M');
+      const fs = readFileSync(join(dir, 'fs.img'));
+      // mke2fs leaves the first 1,024 bytes, where the label of the slice may be.
+      fs.copy(disk, at + 1024, 1024);
+      must('rm', join(dir, 'fs.img'));
+    };
+    put(
+      first.start,
+      'boot/grub/grub.cfg',
+      `menuentry x {\n set root=(hd0,${device})\n linux /boot/vmlinuz in ${device}\n}\n`,
+    );
+    put(boots.start, 'boot/vmlinuz', `kernel on ${device}`);
+    writeFileSync(file, disk);
+    const { names } = grubRows(file);
+    t.ok(names.includes(device) && names.includes(name), `GRUB has ${device}`);
+    const r = boot(NODEGRUB, dir, [file]);
+    t.equal(r.status, 0, r.stderr);
+    t.equal(r.kernel?.toString(), `kernel on ${device}`);
+  }
 });
 
 t.test('without /sys the size is found by reading', { skip }, async (t) => {

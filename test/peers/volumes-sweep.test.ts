@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
-import { context, ROOT } from '../support';
+import { context, ROOT, THOROUGH } from '../support';
 import { type FixtureSet, guestOf, parts, sha256Of } from '../volume/sets';
 import { must, scratch } from './support';
 
-t.test('made now', { timeout: 300_000 }, (t) => {
+t.test('made now', { timeout: 300_000, skip: !THOROUGH && 'a minute of emulation, for THOROUGH=1' }, (t) => {
   if (process.getuid?.() !== 0) {
     t.comment('not root: no loop devices in the virtual machine');
     t.end();

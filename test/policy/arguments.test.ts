@@ -2,6 +2,7 @@
 import t from 'tap';
 import { type ArgumentRules, judgeArguments } from '../../lib/policy/arguments';
 import { globMatches, kernelWords, wordMatches } from '../../lib/policy/words';
+import { cpuMs } from '../support';
 
 const words = (line: string) => kernelWords(line).map(({ text }) => text);
 
@@ -35,9 +36,9 @@ t.test('patterns', async (t) => {
   t.ok(globMatches('*a*b*', 'xxaxxbxx'));
   t.notOk(globMatches('a*a', 'a'));
   t.notOk(globMatches('*ab*ab', 'xab'));
-  const start = performance.now();
+  const start = cpuMs();
   t.notOk(globMatches('*a'.repeat(500), 'a'.repeat(499) + 'b'.repeat(100_000)));
-  t.ok(performance.now() - start < 500, 'no pattern takes long');
+  t.ok(cpuMs() - start < 500, 'no pattern takes long');
 });
 
 const judge = (line: string, rules: Partial<ArgumentRules>) => {

@@ -11,7 +11,7 @@ import { checkAuthenticode, readLayout } from '../../lib/policy/signature/authen
 import { Der, TAG } from '../../lib/policy/signature/der';
 import { checkCms, checkRaw } from '../../lib/policy/signature/detached';
 import { type Certificate, pemBlocks, readCertificate, trustedSigner } from '../../lib/policy/signature/x509';
-import { ROOT } from '../support';
+import { cpuMs, ROOT } from '../support';
 
 const file = (name: string): Buffer => readFileSync(join(ROOT, 'fixtures/policy', name));
 const certificates = (name: string): Certificate[] =>
@@ -132,12 +132,12 @@ t.test('names that all agree make no endless search', async (t) => {
   // A certificate authority that vouches for itself under one name, thirty times: ways without number.
   const [ca] = certificates('other');
   const crowd = Array.from({ length: 30 }, () => ({ ...ca!, raw: Buffer.from(ca!.raw) }));
-  const start = performance.now();
+  const start = cpuMs();
   t.throws(
     () => trustedSigner({ issuer: ca!.issuer, serial: ca!.serial }, certificates('ca'), crowd),
     /ways to a trusted certificate/,
   );
-  t.ok(performance.now() - start < 1000);
+  t.ok(cpuMs() - start < 1000);
 });
 
 t.test('DER: lengths and numbers', async (t) => {

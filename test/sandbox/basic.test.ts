@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import t from 'tap';
-import { sandboxNamed, userId } from '../../lib/cli/confinement';
+import { sandboxNamed, userId } from '../../lib/cli/further';
 import { parseOptions } from '../../lib/cli/options';
 import { ROOT } from '../support';
 import { childrenOf, descriptors, standing, threads } from './standing';

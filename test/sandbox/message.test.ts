@@ -3,6 +3,7 @@ import t from 'tap';
 import { answer, MESSAGE_BYTES, understood } from '../../lib/sandbox/message';
 import { Screening } from '../../lib/sandbox/screening';
 import { ALLOW, filter, KILL, REFUSED, UNKNOWN } from '../../lib/sandbox/seccomp/filter';
+import { verdict } from './bpf';
 
 t.test('an answer comes back as it was given', async (t) => {
   const all = String.fromCharCode(...Array.from({ length: 256 }, (_, i) => i));
@@ -56,33 +57,6 @@ t.test('of what is drawn a terminal gets text, and the sequences of the menu', a
   t.equal(new Screening().feed(Buffer.from('\x0e')).raw, true);
   t.equal(new Screening().feed(Buffer.from('a\x0f')).raw, false);
 });
-
-/** Classic BPF as Documentation/networking/filter.rst defines it, the few instructions that seccomp programs have. */
-function verdict(program: Buffer, arch: number, nr: number, args: readonly bigint[]): number {
-  const data = Buffer.alloc(64);
-  data.writeUInt32LE(nr, 0);
-  data.writeUInt32LE(arch, 4);
-  args.forEach((value, i) => {
-    data.writeBigUInt64LE(value, 16 + 8 * i);
-  });
-  let a = 0;
-  for (let pc = 0; ; pc++) {
-    const [code, jt, jf, k] = [
-      program.readUInt16LE(pc * 8),
-      program[pc * 8 + 2]!,
-      program[pc * 8 + 3]!,
-      program.readUInt32LE(pc * 8 + 4),
-    ];
-    if (code === 0x06) return k;
-    if (code === 0x20) a = data.readUInt32LE(k);
-    else {
-      const yes =
-        code === 0x15 ? a === k : code === 0x35 ? a >= k : code === 0x45 ? (a & k) !== 0 : undefined;
-      if (yes === undefined) throw new Error(`instruction ${code}`);
-      pc += yes ? jt : jf;
-    }
-  }
-}
 
 t.test('the filter on x86-64', async (t) => {
   const X64 = 0xc000003e;

@@ -115,7 +115,7 @@ function watched(disk: string) {
     Buffer.from(`
       const { load, loaded } = require(${JSON.stringify(join(ROOT, 'dist/nodegrub.js'))});
       const { modules } = load('core.js');
-      const { Bootloader } = modules['lib/bootloader'];
+      const { Bootloader } = modules.bootloader;
       const fs = require('fs');
       const fd = fs.openSync(process.argv[2]);
       const size = fs.fstatSync(fd).size;

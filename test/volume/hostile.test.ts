@@ -9,8 +9,8 @@ import { counting } from '../sources';
 import { context, ROOT, source } from '../support';
 import { layouts, SparseSource } from './sparse';
 
-/** A number: that many partitions and a warning like this; none: `corrupt` with this message. */
-const SAMPLES: Record<string, [number | 'corrupt', RegExp]> = {
+/** A number: that many partitions and a warning like this; `none`: no table; else an error with this message. */
+const SAMPLES: Record<string, [number | 'none' | 'corrupt' | 'unsupported', RegExp]> = {
   'gpt-corrupt-no-header': ['corrupt', /a GPT is announced and no usable copy is there$/],
   'gpt-corrupt-entry-size-0': ['corrupt', /primary: entries of 0 bytes; backup: entries of 0 bytes/],
   'gpt-corrupt-entry-size-127': ['corrupt', /entries of 127 bytes/],
@@ -36,6 +36,29 @@ const SAMPLES: Record<string, [number | 'corrupt', RegExp]> = {
   'disklabel-warned-sum': [4, /disklabel with a wrong checksum, used as it stands/],
   'disklabel-warned-row-outside': [3, /row 1 of the disklabel begins outside the disk; it is left out/],
   'disklabel-warned-row-below': [3, /row 1 of the disklabel begins outside the disk/],
+  'apple-none-no-map': ['none', /^$/],
+  'apple-none-block-size': ['none', /^$/],
+  'apple-warned-row-without-signature': [
+    2,
+    /row 3 of the Apple partition map has no signature; the map ends/,
+  ],
+  'apple-warned-row-outside': [4, /row 2 of the Apple partition map begins outside the disk; it is left out/],
+  'apple-warned-count': [5, /row 6 of the Apple partition map has no signature/],
+  'apple-warned-many-rows': [
+    1024,
+    /more than 1024 rows of the Apple partition map \(NODEGRUB_MAX_PARTITIONS\)/,
+  ],
+  'apple-warned-ends-early': [1, /the Apple partition map of 5 blocks ends beyond the disk/],
+  'dfly-corrupt-rows': ['corrupt', /disklabel64 of 17 rows, maximum 16/],
+  'dfly-corrupt-place': ['corrupt', /64-bit number 0x10000000… is beyond 2\^53/],
+  'dfly-warned-sum': [2, /disklabel64 with a wrong checksum, used as it stands/],
+  'dfly-warned-row-outside': [1, /row 1 of the disklabel64 begins outside the disk/],
+  'dfly-warned-slice': [2, /partition 2: disklabel64 of 17 rows/],
+  'subpartitions-warned-row-outside': [3, /row 1 of the MINIX table begins outside the disk/],
+  'subpartitions-none-senseless-flag': [2, /^$/],
+  'amiga-unsupported-table': ['unsupported', /an Amiga partition table \(RDB\), which is not read$/],
+  'dvh-unsupported-table': ['unsupported', /an SGI partition table \(DVH\), which is not read$/],
+  'plan-unsupported-table': ['unsupported', /a Plan 9 partition table, which is not read$/],
   'sun-corrupt-geometry': ['corrupt', /Solaris label with 0 heads and \d+ sectors/],
   'sun-warned-sum': [3, /Solaris label with a wrong checksum/],
   'sun-warned-row-outside': [2, /row 1 of the Solaris label begins outside the disk/],
@@ -45,16 +68,16 @@ const SAMPLES: Record<string, [number | 'corrupt', RegExp]> = {
 
 t.test('samples', async (t) => {
   const there = readdirSync(join(ROOT, 'fixtures', 'malformed'))
-    .filter((f) => /^(gpt|msdos|sun|disklabel)-/.test(f))
+    .filter((f) => /^(gpt|msdos|sun|disklabel|apple|dfly|subpartitions|amiga|dvh|plan)-/.test(f))
     .map((f) => f.slice(0, -'.img.gz'.length));
   t.same(there.sort(), Object.keys(SAMPLES).sort(), 'each sample is used');
   for (const [sample, [result, message]] of Object.entries(SAMPLES)) {
     const disk = counting(source(`${sample}.img`, 'malformed'));
     const ctx = context(10_000);
-    if (result === 'corrupt') {
-      t.throws(() => readTable(disk, ctx), { name: 'GuestError', code: 'corrupt', message }, sample);
+    if (result === 'corrupt' || result === 'unsupported') {
+      t.throws(() => readTable(disk, ctx), { name: 'GuestError', code: result, message }, sample);
     } else {
-      t.equal(readTable(disk, ctx)?.partitions.length, result, sample);
+      t.equal(readTable(disk, ctx)?.partitions.length ?? 'none', result, sample);
       t.match(ctx.warnings.join('\n'), message, sample);
     }
     t.ok(disk.bytesRead < 300_000, `${sample}: ${disk.bytesRead} bytes`);

@@ -1,4 +1,4 @@
-/** The layouts of fixtures/images/partition-tables.json.gz and labels.json.gz as sources. */
+/** The layouts of fixtures/images/partition-tables.json.gz, labels.json.gz and further-tables.json.gz as sources. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -15,10 +15,13 @@ export interface Layout {
   readonly data: Record<string, string>;
 }
 
-export function layouts(): Map<string, Layout> {
+/** @param files of the three, without their endings */
+export function layouts(
+  files: readonly string[] = ['partition-tables', 'labels', 'further-tables'],
+): Map<string, Layout> {
   const read = (name: string): Record<string, Layout> =>
     JSON.parse(gunzipSync(readFileSync(join(ROOT, 'fixtures/images', `${name}.json.gz`))).toString());
-  return new Map(Object.entries({ ...read('partition-tables'), ...read('labels') }));
+  return new Map(files.flatMap((name) => Object.entries(read(name))));
 }
 
 /** A disk of any size of which only some 512-byte sectors are not zero. */

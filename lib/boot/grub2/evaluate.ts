@@ -90,6 +90,10 @@ function configLines(text: ByteString): ByteString {
   return lines;
 }
 
+/** `problem`, with what is not there of the devices on the way. */
+export const because = (machine: Machine, problem: string): string =>
+  (require('./why') as typeof import('./why')).why(machine, problem);
+
 /** One scope: the top level, a submenu, or an entry. */
 export class Interpreter implements Machine {
   readonly guest: Guest;
@@ -217,6 +221,7 @@ export class Interpreter implements Machine {
   }
 
   oneShot(name: ByteString): void {
+    if (this.context.saves) return;
     this.warn(
       `${printable(name)} asks for one boot only, but guest disks are not written: it will be used again next time`,
     );
@@ -260,7 +265,7 @@ export class Interpreter implements Machine {
     } catch (error) {
       if (!(error instanceof GuestError) || error.code === 'limit') throw error;
       // GRUB says nothing; who wonders why nothing boots wants to know.
-      this.warn(`${how} ${printable(name)}: ${error.describe()}`);
+      this.warn(because(this, `${how} ${printable(name)}: ${error.describe()}`));
     }
     const outer = this.#environment;
     const { entries } = this;

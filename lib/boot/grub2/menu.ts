@@ -5,7 +5,7 @@ import { defaultChoice } from '../choose';
 import { PV_GRUB, payload } from '../guest';
 import type { BootMenu, BootTarget, GuestFile, MenuEntry, Timeout } from '../model';
 import type { LoaderState, Machine, NewEntry } from './commands/types';
-import { type Interpreter, MenuShown, Stop } from './evaluate';
+import { because, type Interpreter, MenuShown, Stop } from './evaluate';
 import { addEntriesInstead } from './instead';
 
 /** Menus that open menus; a submenu that includes itself must end. */
@@ -229,7 +229,9 @@ function target(machine: Interpreter, end: End): BootTarget {
     notes.push(`initrd ${place(missing.file)}; it is left out, as GRUB would`);
     initrds = initrds.filter((part) => part.file.problem === undefined);
   }
-  return { kernel, initrds, args: loader.args, root: machine.get('root') ?? '', problem, notes };
+  if (problem) problem = because(machine, problem);
+  const saves = machine.memory.get('saves') as BootTarget['saves'];
+  return { kernel, initrds, args: loader.args, root: machine.get('root') ?? '', problem, notes, saves };
 }
 
 /** An entry that leads to another configuration's menu boots that menu's default. */

@@ -55,6 +55,8 @@ export class EntryRun {
   readonly #notes: string[] = [];
   root: Volume;
   #failure: string | undefined;
+  /** What of the last device or filesystem that was named is not there. */
+  #missed: string | undefined;
   #kernel: Named | undefined;
   #initrd: GuestFile | undefined;
   #modules: Named[] = [];
@@ -115,6 +117,7 @@ export class EntryRun {
     const device = parseDevice(text, this.#guest, this.root);
     if (!device) this.fail(`${printable(firstWord(text), 100)}: unrecognized device string`);
     if (device.volume) return { volume: device.volume, rest: device.rest };
+    this.#missed = `there is no device ${printable(device.name, 80)}`;
     if (/^\((?:fd|nd)/.test(device.name))
       this.note(`there is no ${printable(device.name)} here, ${this.around.home.name} is taken in its place`);
     return { volume: this.around.home, rest: device.rest };
@@ -137,7 +140,8 @@ export class EntryRun {
 
   /** Fails where a file to load is missing. */
   need(file: GuestFile): void {
-    if (file.problem !== undefined) this.fail(file.problem);
+    const { problem } = file;
+    if (problem !== undefined) this.fail(this.#missed ? `${problem} (${this.#missed})` : problem);
   }
 
   find(argument: ByteString): void {
@@ -177,7 +181,10 @@ export class EntryRun {
     const wanted = firstWord(argument).toLowerCase();
     const volume = this.#search((v) => v.filesystem()?.uuid?.toLowerCase() === wanted);
     if (volume) this.root = volume;
-    else this.note(`no filesystem has the UUID ${printable(wanted, 60)}, ${this.root.name} stays the root`);
+    else {
+      this.#missed = `no filesystem has the UUID ${printable(wanted, 60)}`;
+      this.note(`${this.#missed}, ${this.root.name} stays the root`);
+    }
   }
 
   findIso(): void {

@@ -6,6 +6,7 @@
  */
 import { corrupt, limit } from '../errors';
 import { copyMatch } from './copy';
+import { full } from './full';
 
 /** `lc` literal context bits, `lp` literal position bits, `pb` position bits. */
 export interface LzmaProperties {
@@ -504,7 +505,7 @@ export function lzma(from: Uint8Array, into: Uint8Array, memoryLimit = 8 * 1024 
   const high = view.getUint32(9, true);
   const unknown = low === 0xffffffff && high === 0xffffffff;
   const size = high * 2 ** 32 + low;
-  if (!unknown && size > into.length) throw corrupt(`lzma: more than ${into.length} bytes come out`);
+  if (!unknown && size > into.length) throw full('lzma', into.length);
   const coder = new LzmaCoder();
   coder.setProperties(properties);
   coder.reset();
@@ -514,14 +515,14 @@ export function lzma(from: Uint8Array, into: Uint8Array, memoryLimit = 8 * 1024 
     if (r.at !== size) throw corrupt(`lzma: an end marker at byte ${r.at} of ${size}`);
     return size;
   }
-  // One symbol more than fits, so that the marker is met when the output is exactly full.
-  const out = new Uint8Array(into.length + 1);
-  const r = coder.run(from, HEADER_SIZE, from.length, out, 0, out.length, 0, dictionarySize, {
+  // One symbol more than fits, so that the marker is met when the output is exactly full: what a typed array has no room for, it
+  // does not take (but Node's Buffer throws).
+  const out = new Uint8Array(into.buffer, into.byteOffset, into.length);
+  const r = coder.run(from, HEADER_SIZE, from.length, out, 0, out.length + 1, 0, dictionarySize, {
     marker: true,
     cut: true,
   });
-  if (!r.marked) throw corrupt(`lzma: more than ${into.length} bytes come out`);
-  into.set(out.subarray(0, r.at));
+  if (!r.marked) throw full('lzma', into.length);
   return r.at;
 }
 

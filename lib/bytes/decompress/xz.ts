@@ -6,6 +6,7 @@
 import { crc32 as plainCrc32 } from '../crc32';
 import { corrupt, limit, unsupported } from '../errors';
 import { branchFilter, delta } from './bcj';
+import { full } from './full';
 import { LzmaCoder, lzmaProperties } from './lzma';
 
 const MAGIC = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
@@ -166,6 +167,9 @@ interface Keeper {
   readonly coder: LzmaCoder;
   /** Bytes that the dictionary and the coder may take. */
   readonly memoryLimit: number;
+  /** Called each time another megabyte has come out; `told`: how much had at the last. */
+  readonly tick: (() => void) | undefined;
+  told: number;
 }
 
 /** LZMA2 into `into` from `begin`; returns where the output ends. */
@@ -189,7 +193,7 @@ function lzma2(input: Input, into: Buffer, begin: number, dictionarySize: number
     if (control < 0x80) {
       if (control > 2) throw corrupt(`xz: LZMA2 control byte 0x${control.toString(16)}`);
       const size = input.take(2).readUInt16BE(0) + 1;
-      if (size > into.length - at) throw corrupt(`xz: more than ${into.length} bytes come out`);
+      if (size > into.length - at) throw full('xz', into.length);
       into.set(input.take(size), at);
       at += size;
       continue;
@@ -209,9 +213,13 @@ function lzma2(input: Input, into: Buffer, begin: number, dictionarySize: number
       coder.reset();
       needState = false;
     } else if (needState) throw corrupt('xz: LZMA2 chunk without a state');
-    if (size > into.length - at) throw corrupt(`xz: more than ${into.length} bytes come out`);
+    if (size > into.length - at) throw full('xz', into.length);
     const start = input.at;
     input.take(packed);
+    if (at - keep.told >= 2 ** 20) {
+      keep.told = at;
+      keep.tick?.();
+    }
     const exact = { exact: true };
     coder.run(input.bytes, start, input.at, into, at, at + size, floor, dictionarySize, exact);
     at += size;
@@ -285,14 +293,15 @@ function stream(input: Input, into: Buffer, begin: number, keep: Keeper): number
  * one is `corrupt`.
  *
  * @param memoryLimit bytes that a dictionary may take (64 MiB is what `xz -9` makes). It never takes more than `into`.
+ * @param tick is called while a large output is made: sign of life
  * @returns bytes written into `into`
  * @throws GuestError `corrupt`: bad data, a wrong check, or more output than `into` holds; `limit`; `unsupported`: a
  *   filter or flag of a newer format
  */
-export function xz(from: Uint8Array, into: Uint8Array, memoryLimit: number): number {
+export function xz(from: Uint8Array, into: Uint8Array, memoryLimit: number, tick?: () => void): number {
   const input = new Input(Buffer.from(from.buffer, from.byteOffset, from.length));
   const out = Buffer.from(into.buffer, into.byteOffset, into.length);
-  const keep: Keeper = { coder: new LzmaCoder(), memoryLimit };
+  const keep: Keeper = { coder: new LzmaCoder(), memoryLimit, tick, told: 0 };
   let at = stream(input, out, 0, keep);
   while (input.at < input.end) {
     const next = input.bytes[input.at]!;

@@ -4,9 +4,10 @@
  * Ours and not the package fzstd, which was tried (0.1.1): it does not check lengths and distances against the output, so
  * that a damaged block of 100 kB may keep it busy for minutes. The README has the comparison.
  */
-import { corrupt, unsupported } from '../errors';
+import { corrupt, GuestError, unsupported } from '../errors';
 import { xxh64 } from '../xxhash';
 import { copyMatch } from './copy';
+import { full } from './full';
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
@@ -71,6 +72,17 @@ function frameEnd(from: Uint8Array, frame: Frame): number {
   if (frame.checked) p += 4;
   if (p > from.length) throw ends();
   return p;
+}
+
+/** Node takes no frame that is cut, of which a beginning may be wanted. */
+function isWhole(from: Uint8Array, frame: Frame): boolean {
+  try {
+    frameEnd(from, frame);
+    return true;
+  } catch (error) {
+    if (!(error instanceof GuestError)) throw error;
+    return false;
+  }
 }
 
 // --- Entropy tables ---------------------------------------------------------------------------------------------------
@@ -395,7 +407,7 @@ class Decoder {
     const room = this.#into.length - at;
     if (length <= room) return length;
     if (this.#partial) return room;
-    throw corrupt(`zstd: more than ${this.#into.length} bytes come out`);
+    throw full('zstd', this.#into.length);
   }
 
   /** RFC 8878, 3.1.1.3: literals, then sequences of "so many literals, then a match". */
@@ -567,7 +579,7 @@ class Decoder {
         if (count + length > blockEnd - at) throw broken(`a block of more than ${blockMax} bytes`);
         const room = into.length - at;
         if (count + length > room) {
-          if (!this.#partial) throw corrupt(`zstd: more than ${into.length} bytes come out`);
+          if (!this.#partial) throw full('zstd', into.length);
           count = Math.min(count, room);
           length = Math.min(length, room - count);
         }
@@ -619,8 +631,17 @@ function native(): NativeZstd | undefined {
   return (require('node:zlib') as { zstdDecompressSync?: NativeZstd }).zstdDecompressSync;
 }
 
-/** One frame by Node; gives the place behind what it made. */
-function nativeFrame(decompress: NativeZstd, from: Uint8Array, into: Uint8Array, at: number): number {
+/**
+ * One frame by Node; gives the place behind what it made.
+ * @param partial of more output than there is room for the beginning is enough: undefined then, and our own decoder makes it
+ */
+function nativeFrame(
+  decompress: NativeZstd,
+  from: Uint8Array,
+  into: Uint8Array,
+  at: number,
+  partial: boolean,
+): number | undefined {
   const room = into.length - at;
   let out: Buffer;
   try {
@@ -628,10 +649,13 @@ function nativeFrame(decompress: NativeZstd, from: Uint8Array, into: Uint8Array,
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ERR_INVALID_ARG_TYPE' || code === 'ERR_INVALID_ARG_VALUE') throw error;
-    if (code === 'ERR_BUFFER_TOO_LARGE') throw corrupt(`zstd: more than ${into.length} bytes come out`);
+    // Also where the data is bad: our own decoder may have what is wanted before it gets there.
+    if (partial) return undefined;
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw full('zstd', into.length);
     throw corrupt(`zstd: ${message}`);
   }
-  if (out.length > room) throw corrupt(`zstd: more than ${into.length} bytes come out`);
+  if (out.length > room && partial) return undefined;
+  if (out.length > room) throw full('zstd', into.length);
   into.set(out, at);
   return at + out.length;
 }
@@ -652,8 +676,8 @@ export interface ZstdOptions {
  */
 export function zstd(from: Uint8Array, into: Uint8Array, options: ZstdOptions = {}): number {
   const partial = options.partial === true;
-  const decompress = partial || options.own ? undefined : native();
-  const decoder = decompress ? undefined : new Decoder(from, into, partial);
+  const decompress = options.own ? undefined : native();
+  let decoder = decompress ? undefined : new Decoder(from, into, partial);
   let at = 0;
   let p = 0;
   let frames = 0;
@@ -662,12 +686,17 @@ export function zstd(from: Uint8Array, into: Uint8Array, options: ZstdOptions = 
     if (magic === MAGIC) {
       const frame = frameHeader(from, p);
       if (frame.size !== undefined && frame.size > into.length - at && !partial)
-        throw corrupt(`zstd: more than ${into.length} bytes come out`);
-      if (decoder) at = decoder.frame(frame, at);
+        throw full('zstd', into.length);
+      let made: number | undefined;
+      if (decompress && (!partial || ((frame.size ?? 0) <= into.length - at && isWhole(from, frame))))
+        made = nativeFrame(decompress, from.subarray(p, frameEnd(from, frame)), into, at, partial);
+      if (made === undefined) {
+        decoder ??= new Decoder(from, into, partial);
+        made = decoder.frame(frame, at);
+      }
+      at = made;
       if (partial && at === into.length) return at;
-      const end = frameEnd(from, frame);
-      if (decompress) at = nativeFrame(decompress, from.subarray(p, end), into, at);
-      p = end;
+      p = frameEnd(from, frame);
       frames++;
     } else if (magic !== undefined && (magic & 0xfffffff0) >>> 0 === SKIPPABLE) {
       if (p + 8 > from.length) throw ends();

@@ -6,8 +6,9 @@ import type { Context } from '../../bytes/budget';
 import { corrupt, unsupported, within } from '../../bytes/errors';
 import type { ImageReader } from '../format';
 import { type BlockSource, checkRange, readBytes, readOnce } from '../types';
+import { makeCrc } from './crc';
 import { Inflate, type State, start, WINDOW } from './inflate';
-import { DEFLATE, FLAG, MAGIC, MAX_NAME, Member, MOST_RATIO, TRAILER } from './layout';
+import { DEFLATE, FLAG, MAGIC, MAX_NAME, Member, MOST_RATIO, TRAILER, Trailer } from './layout';
 
 /** Bytes of output that are made, and kept, at a time. */
 const SEGMENT = 1024 * 1024;
@@ -44,8 +45,16 @@ export const reader: ImageReader = {
   },
 };
 
+/** Of what a member gave so far. */
+interface Sum {
+  readonly crc: number;
+  readonly length: number;
+}
+const NOTHING: Sum = { crc: 0, length: 0 };
+
 interface Point {
   readonly state: State;
+  readonly sum: Sum;
   /** Up to 32 KiB of output before it. */
   readonly window: Buffer;
 }
@@ -70,6 +79,8 @@ class Gzip implements BlockSource {
   #inflate: Inflate;
   /** The segment that `#inflate` makes next; undefined after an error. */
   #segment: number | undefined = 0;
+  readonly #crc = makeCrc();
+  #sum = NOTHING;
   readonly #input = Buffer.allocUnsafeSlow(INPUT);
   /** True size, once it is known. */
   #end: number | undefined;
@@ -79,10 +90,11 @@ class Gzip implements BlockSource {
     from: number,
     readonly ctx: Context,
   ) {
+    ctx.budget.allocate(WINDOW + SEGMENT + INPUT);
     this.label = file.label;
     this.size = Math.floor((file.size * MOST_RATIO) / 512) * 512;
     this.#inflate = this.#from(start(from * 8));
-    this.#points.set(0, { state: this.#inflate.state, window: Buffer.alloc(0) });
+    this.#points.set(0, { state: this.#inflate.state, sum: NOTHING, window: Buffer.alloc(0) });
   }
 
   read(at: number, into: Uint8Array): void {
@@ -140,6 +152,7 @@ class Gzip implements BlockSource {
 
   #keep(number: number, length: number): Buffer {
     if (this.#kept.size >= KEPT_SEGMENTS) this.#kept.delete(this.#kept.keys().next().value as number);
+    this.ctx.budget.allocate(length);
     const bytes = Buffer.from(this.#out.subarray(WINDOW, WINDOW + length));
     this.#kept.set(number, bytes);
     return bytes;
@@ -153,7 +166,10 @@ class Gzip implements BlockSource {
     const first = this.#before;
     let p = first;
     while (p < first + SEGMENT) {
-      p = this.#inflate.fill(view, p, first + SEGMENT);
+      const from = p;
+      p = this.#inflate.fill(view, from, first + SEGMENT);
+      const { crc, length } = this.#sum;
+      this.#sum = { crc: this.#crc(view, from, p, crc), length: length + p - from };
       if (this.#inflate.ended && !this.#nextMember()) break;
     }
     const length = p - first;
@@ -164,9 +180,18 @@ class Gzip implements BlockSource {
     return length;
   }
 
-  /** Members may follow one another; what else follows the last one is padding. */
+  /** The end of a member, with its checksum. Members may follow one another; what else follows the last one is padding. */
   #nextMember(): boolean {
-    const next = member(this.file, this.#inflate.place + TRAILER, this.ctx);
+    const { place } = this.#inflate;
+    if (place + TRAILER > this.file.size) throw corrupt('the file ends before the checksum');
+    const { CRC32, ISIZE } = Trailer.read(readBytes(this.file, place, TRAILER, this.ctx));
+    const { crc, length } = this.#sum;
+    if (crc !== CRC32 || length % 2 ** 32 !== ISIZE)
+      throw corrupt(
+        `the member that ends at byte ${place} gives ${length} bytes with checksum ${crc}, its end says ${ISIZE} and ${CRC32}`,
+      );
+    this.#sum = NOTHING;
+    const next = member(this.file, place + TRAILER, this.ctx);
     if (next === undefined) return false;
     this.#inflate = this.#from(start(next * 8));
     return true;
@@ -186,10 +211,11 @@ class Gzip implements BlockSource {
 
   #restart(segment: number): void {
     const number = this.#pointBefore(segment);
-    const { state, window } = this.#points.get(number)!;
+    const { state, sum, window } = this.#points.get(number)!;
     window.copy(this.#out, WINDOW - window.length);
     this.#before = window.length;
     this.#inflate = this.#from(state);
+    this.#sum = sum;
     this.#segment = number;
   }
 
@@ -200,7 +226,8 @@ class Gzip implements BlockSource {
       for (const key of this.#points.keys()) if (key % this.#spacing !== 0) this.#points.delete(key);
       if (number % this.#spacing !== 0) return;
     }
+    this.ctx.budget.allocate(this.#before);
     const window = Buffer.from(this.#out.subarray(WINDOW - this.#before, WINDOW));
-    this.#points.set(number, { state: this.#inflate.state, window });
+    this.#points.set(number, { state: this.#inflate.state, sum: this.#sum, window });
   }
 }

@@ -5,7 +5,7 @@ import { corrupt, notFound, within } from '../../bytes/errors';
 import { type ByteString, fromBytes, printable } from '../../bytes/text';
 import type { ImageReader, Reference } from '../format';
 import { fromParent, inFile, MappedSource, type Stretch, Table, Unpacked, zeros } from '../mapped';
-import { type BlockSource, readBytes, readOnce } from '../types';
+import { type BlockSource, readBytes } from '../types';
 import { type Head, readHead } from './header';
 import {
   MAX_L1_ENTRIES,
@@ -83,7 +83,7 @@ class Qcow2 extends MappedSource {
   readonly #data: BlockSource;
   readonly #clusterSize: number;
   readonly #perL2: number;
-  readonly #unpacked = new Unpacked();
+  readonly #unpacked: Unpacked;
 
   constructor(
     readonly file: BlockSource,
@@ -99,6 +99,7 @@ class Qcow2 extends MappedSource {
     this.#data = dataFile ?? file;
     this.#clusterSize = 2 ** head.clusterBits;
     this.#perL2 = 2 ** (head.clusterBits - (head.extended ? 4 : 3));
+    this.#unpacked = new Unpacked(ctx);
     this.#l1 = new Table(file, ctx, 'L1 table');
     this.#l2 = new Table(file, ctx, 'L2 table');
   }
@@ -180,12 +181,10 @@ class Qcow2 extends MappedSource {
   }
 
   #unpack(at: number, place: number, sectors: number, into: Uint8Array): void {
-    const { file, ctx } = this;
+    const { file } = this;
     const length = Math.min(sectors * 512 - (place % 512), file.size - place);
     if (length <= 0) throw this.#bad(at, `compressed data at byte ${place}, beyond the end of the file`);
-    ctx.budget.read(length);
-    const from = Buffer.allocUnsafe(length);
-    readOnce(file, place, from);
+    const from = this.#unpacked.read(file, place, length);
     within(`${this.label} › compressed cluster at byte ${place}`, () => {
       let got: number;
       if (this.head.zstd) {

@@ -51,4 +51,6 @@ export const MAX_EXTENTS = 4096;
 export const NO_PARENT = 'ffffffff';
 /** VMware writes 64 KiB. */
 export const MAX_GRAIN_SECTORS = 65536;
+/** 4 MiB: one that is compressed is unpacked as a whole. */
+export const MAX_PACKED_GRAIN_SECTORS = 8192;
 export const MAX_GTES = 65536;

@@ -13,7 +13,7 @@ import {
   Unpacked,
   zeros,
 } from '../mapped';
-import { type BlockSource, readBytes, readOnce } from '../types';
+import { type BlockSource, readBytes } from '../types';
 import { type Descriptor, parseDescriptor } from './descriptor';
 import {
   COWD_GTES,
@@ -28,6 +28,7 @@ import {
   MAX_DESCRIPTOR,
   MAX_GRAIN_SECTORS,
   MAX_GTES,
+  MAX_PACKED_GRAIN_SECTORS,
   MAX_VERSION,
   SECTOR,
   SESPARSE_MAGIC,
@@ -108,7 +109,7 @@ function hosted(bytes: Buffer, file: BlockSource, ctx: Context): Head {
   }
   return {
     size,
-    grainSize: grainBytes(h.grainSize, label),
+    grainSize: grainBytes(h.grainSize, label, compressed ? MAX_PACKED_GRAIN_SECTORS : MAX_GRAIN_SECTORS),
     entries: h.numGTEsPerGT,
     directoryAt,
     compressed,
@@ -118,15 +119,15 @@ function hosted(bytes: Buffer, file: BlockSource, ctx: Context): Head {
   };
 }
 
-function grainBytes(sectors: number, label: string): number {
-  powerOfTwo(sectors, 1, MAX_GRAIN_SECTORS, 'grain size', label);
+function grainBytes(sectors: number, label: string, most: number = MAX_GRAIN_SECTORS): number {
+  powerOfTwo(sectors, 1, most, 'grain size', label);
   return sectors * SECTOR;
 }
 
 export class SparseExtent extends MappedSource {
   readonly #directory: Table;
   readonly #table: Table;
-  readonly #unpacked = new Unpacked();
+  readonly #unpacked: Unpacked;
   readonly cid: string | undefined;
 
   constructor(
@@ -136,6 +137,7 @@ export class SparseExtent extends MappedSource {
     readonly ctx: Context,
   ) {
     super(file.label, head.size);
+    this.#unpacked = new Unpacked(ctx);
     this.#directory = new Table(file, ctx, 'grain directory');
     this.#table = new Table(file, ctx, 'grain table');
     this.cid = head.descriptor?.cid;
@@ -184,10 +186,7 @@ export class SparseExtent extends MappedSource {
       }
       length = Math.min(length, file.size - start);
       if (length <= 0) throw corrupt('lies beyond the end of the file');
-      ctx.budget.read(length);
-      const from = Buffer.allocUnsafe(length);
-      readOnce(file, start, from);
-      const got = inflateZlib(from, into, true);
+      const got = inflateZlib(this.#unpacked.read(file, start, length), into, true);
       // The last grain may be cut where the disk ends.
       const needed = Math.min(into.length, this.size - grain * into.length);
       if (got < needed) throw corrupt(`${got} bytes come out, ${needed} are needed`);

@@ -36,6 +36,8 @@ const RAID: Readonly<Record<string, readonly [level: 4 | 5 | 6, layout: number]>
 export class GroupReader {
   readonly #open = new Map<ByteString, BlockSource | GuestError>();
   readonly #pools = new Map<ByteString, ThinPool>();
+  /** By the volume that is their store. */
+  #snapshots: Map<ByteString, Section> | undefined;
   #depth = 0;
 
   constructor(
@@ -70,10 +72,17 @@ export class GroupReader {
 
   /** The snapshot whose store this is, if it is one. */
   snapshotOf(name: ByteString): Section | undefined {
-    for (const volume of this.group.volumes.values())
-      for (const s of volume.segments)
-        if (s.values.get('type') === 'snapshot' && s.values.get('cow_store') === name) return s;
-    return undefined;
+    if (!this.#snapshots) {
+      this.#snapshots = new Map();
+      for (const volume of this.group.volumes.values())
+        for (const s of volume.segments) {
+          this.ctx.budget.step();
+          const store = s.values.get('cow_store');
+          if (s.values.get('type') !== 'snapshot' || typeof store !== 'string') continue;
+          if (!this.#snapshots.has(store)) this.#snapshots.set(store, s);
+        }
+    }
+    return this.#snapshots.get(name);
   }
 
   /** What the kernel shows under the name. @throws GuestError */

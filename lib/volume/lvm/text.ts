@@ -13,7 +13,7 @@ export interface Section {
   readonly sections: ReadonlyMap<ByteString, Section>;
 }
 
-const TOKEN = /[ \t\r\n]+|#[^\n]*|"((?:[^"\\]|\\[\s\S])*)"|([A-Za-z0-9_.+@/-]+)|([{}[\]=,])/y;
+const TOKEN = /[ \t\r\n]+|#[^\n]*|([A-Za-z0-9_.+@/-]+)|([{}[\]=,])/y;
 
 /** @throws GuestError `syntax`, `limit` */
 export function parseText(input: ByteString, ctx: Context): Section {
@@ -23,6 +23,23 @@ export function parseText(input: ByteString, ctx: Context): Section {
   const fail = (what: string): never => {
     throw new GuestError('syntax', `metadata at byte ${at}: ${what}`);
   };
+  /** By hand: the stack of a regular expression for it would grow with the text. */
+  const quoted = (): void => {
+    const start = at + 1;
+    let end = start;
+    let escapes = 0;
+    for (;;) {
+      const c = input.charCodeAt(end);
+      if (c === 0x22) break;
+      if (!(end < input.length)) fail('a text that does not end');
+      if (c === 0x5c) escapes++;
+      end += c === 0x5c ? 2 : 1;
+    }
+    ctx.budget.step(escapes + ((end - start) >>> 8));
+    at = end + 1;
+    const found = input.slice(start, end);
+    token = escapes > 0 ? found.replace(/\\([\s\S])/g, '$1') : found;
+  };
   const next = (): void => {
     for (;;) {
       ctx.budget.step();
@@ -31,16 +48,16 @@ export function parseText(input: ByteString, ctx: Context): Section {
         token = '';
         return;
       }
+      if (input[at] === '"') {
+        kind = 'text';
+        quoted();
+        return;
+      }
       TOKEN.lastIndex = at;
       const match = TOKEN.exec(input);
       if (!match) fail(`'${printable(input.slice(at, at + 10))}'`);
       at = TOKEN.lastIndex;
-      const [, quoted, word, mark] = match!;
-      if (quoted !== undefined) {
-        kind = 'text';
-        token = quoted.replace(/\\([\s\S])/g, '$1');
-        return;
-      }
+      const [, word, mark] = match!;
       if (word ?? mark) {
         kind = word ? 'word' : 'mark';
         token = (word ?? mark)!;

@@ -20,28 +20,44 @@ export function power(n: number): number {
   return value;
 }
 
-/** 1/a: a^254. `a` is not 0. */
-export function inverse(a: number): number {
-  let value = 1;
-  for (let i = 0; i < 254; i++) value = times(value, a);
-  return value;
+/** Rows of the table of products, which never change; each is made when it is first wanted. */
+const rows: Uint8Array[] = [];
+
+function row(factor: number): Uint8Array {
+  let made = rows[factor];
+  if (!made) {
+    made = Uint8Array.from({ length: 256 }, (_, i) => times(i, factor));
+    rows[factor] = made;
+  }
+  return made;
 }
+
+/** 1/a. `a` is not 0. */
+export const inverse = (a: number): number => row(a).indexOf(1);
+
+const inWords = (bytes: Uint8Array): boolean => bytes.byteOffset % 4 === 0;
+const words = (bytes: Uint8Array): Uint32Array =>
+  new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
 
 /** into ^= factor·bytes */
 export function add(into: Uint8Array, bytes: Uint8Array, factor = 1): void {
-  if (factor === 1) {
-    for (let i = 0; i < into.length; i++) into[i]! ^= bytes[i]!;
+  if (factor !== 1) {
+    const table = row(factor);
+    for (let i = 0; i < into.length; i++) into[i]! ^= table[bytes[i]!]!;
     return;
   }
-  const table = new Uint8Array(256);
-  for (let i = 0; i < 256; i++) table[i] = times(i, factor);
-  for (let i = 0; i < into.length; i++) into[i]! ^= table[bytes[i]!]!;
+  let done = 0;
+  if (inWords(into) && inWords(bytes)) {
+    const [to, from] = [words(into), words(bytes)];
+    for (let i = 0; i < to.length; i++) to[i]! ^= from[i]!;
+    done = to.length * 4;
+  }
+  for (let i = done; i < into.length; i++) into[i]! ^= bytes[i]!;
 }
 
 /** bytes *= factor */
 export function scale(bytes: Uint8Array, factor: number): void {
   if (factor === 1) return;
-  const table = new Uint8Array(256);
-  for (let i = 0; i < 256; i++) table[i] = times(i, factor);
+  const table = row(factor);
   for (let i = 0; i < bytes.length; i++) bytes[i] = table[bytes[i]!]!;
 }

@@ -3,6 +3,7 @@ import t from 'tap';
 import { dialects } from '../../../lib/boot/further';
 import { GuestError } from '../../../lib/bytes/errors';
 import { elf, FREEBSD } from '../../kernel/elf';
+import { cpuMs, rounds } from '../../support';
 import { evaluate, mutations } from '../dialect';
 import type { MemoryTree } from '../memfs';
 import { config } from '../sections';
@@ -117,11 +118,11 @@ t.test('damaged configurations', async (t) => {
     run('/netbsd', { netbsd: FREEBSD, 'boot.cfg': text });
     n++;
   }
-  t.equal(n, 3000);
-  const started = Date.now();
+  t.equal(n, 2 * rounds(1500));
+  const started = cpuMs();
   run(KERNEL, freebsd(`a="${'\\"'.repeat(400_000)}`));
   run(KERNEL, freebsd('a'.repeat(1_000_000)));
-  t.ok(Date.now() - started < 3000, 'in time');
+  t.ok(cpuMs() - started < 3000, 'in time');
   const { menu } = evaluate(bsd, KERNEL, freebsd('a.b="1"\nc.d="unclosed\n'));
   t.match(menu.entries[0]!.resolve().args, /a\.b=1/, 'what stood before a broken line');
 });

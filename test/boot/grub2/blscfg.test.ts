@@ -5,7 +5,7 @@
 import t from 'tap';
 import type { MenuEntry } from '../../../lib/boot/model';
 import { GuestError } from '../../../lib/bytes/errors';
-import { context } from '../../support';
+import { context, cpuMs } from '../../support';
 import { extentFile, link, MemoryFs, type MemoryTree } from '../memfs';
 import { inMemory } from './commands/disk';
 
@@ -314,12 +314,12 @@ t.test('hostile', async (t) => {
   t.test('more entries than a menu may have', async (t) => {
     const entries: Record<string, string> = {};
     for (let i = 0; i < 100_000; i++) entries[`id-${i}.conf`] = `title ${i}\nlinux /k\n`;
-    const from = Date.now();
+    const from = cpuMs();
     const { menu, warnings } = inMemory('blscfg', { loader: { entries } });
     t.equal(menu.entries.length, 20_000);
     t.equal(menu.entries[0]!.title, '19999');
     t.ok(warnings.some((w) => w.includes('NODEGRUB_MAX_MENU_ENTRIES')));
-    t.ok(Date.now() - from < 20_000);
+    t.ok(cpuMs() - from < 20_000);
   });
   t.test('a huge file, too many keys, damage: the other entries stay', async (t) => {
     const { menu, warnings } = inMemory('blscfg', {

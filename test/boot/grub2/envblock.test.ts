@@ -9,7 +9,7 @@ import {
   withValue,
 } from '../../../lib/boot/grub2/envblock';
 import { GuestError } from '../../../lib/bytes/errors';
-import { context } from '../../support';
+import { context, cpuMs } from '../../support';
 
 const block = (body: string, size = 256): string => `${SIGNATURE}${body}`.padEnd(size, '#');
 const list = (text: string) => [...assignments(text, context())].map((a) => [a.name, a.value]);
@@ -56,13 +56,13 @@ t.test('hostile', async (t) => {
   t.equal(list(many).length, 200_000);
   t.throws(() => [...assignments(many, context(1000))], GuestError);
   const stray = `${SIGNATURE}${'\\'.repeat(1_000_000)}`;
-  const from = Date.now();
+  const from = cpuMs();
   t.same(list(stray), []);
   t.equal(
     withoutName(`${SIGNATURE}${'#'.repeat(1_000_000)}`, 'a', context()).length,
     1_000_000 + SIGNATURE.length,
   );
-  t.ok(Date.now() - from < 2000);
+  t.ok(cpuMs() - from < 2000);
   let seed = 3;
   const random = (n: number) => {
     seed = (seed * 1103515245 + 12345) & 0x7fffffff;

@@ -6,6 +6,7 @@ import { matches } from '../../../lib/boot/grub2/glob';
 import type { BootMenu } from '../../../lib/boot/model';
 import { Budget } from '../../../lib/bytes/budget';
 import { LIMITS } from '../../../lib/bytes/limits';
+import { rounds, THOROUGH } from '../../support';
 import { numbers, PRELUDE, Scripts } from './random';
 import { CONFIGS, evaluate } from './tree';
 
@@ -43,10 +44,21 @@ const TOP: Record<string, [string, RegExp]> = {
   'a line of a million commands': ['true;'.repeat(2_500_000), /too much/],
 };
 
+/** The same bounds, met sooner. */
+const SMALLER = THOROUGH
+  ? undefined
+  : {
+      ...LIMITS,
+      runSteps: LIMITS.runSteps / 4,
+      runBytesAllocated: LIMITS.runBytesAllocated / 4,
+      cpuSeconds: 1000,
+      memory: 2 ** 40,
+    };
+
 for (const [name, [script, reason]] of Object.entries(TOP))
   t.test(name, async (t) => {
     const self = /configfile/.test(script);
-    const menu = evaluate(self ? script : `${GOOD}${script}`);
+    const menu = evaluate(self ? script : `${GOOD}${script}`, undefined, undefined, SMALLER);
     t.match(menu.warnings.join('\n'), reason);
     if (!self) {
       t.equal(menu.entries[0]?.title, 'before', 'what came before is kept');
@@ -125,7 +137,7 @@ t.test('damaged scripts never break anything but themselves', async (t) => {
   for (const name of ['scopes.cfg', 'syntax.cfg'])
     texts.push(readFileSync(join(CONFIGS, 'menus', name), 'latin1'));
   const BYTES = '{}"\'\\$;|&<>#\n \t\0\r*?()[]!=xif\xff';
-  for (let round = 0; round < 1500; round++) {
+  for (let round = 0; round < rounds(1500); round++) {
     const whole = texts[round % texts.length]!;
     const from = Math.floor(random() * whole.length);
     let text = whole.slice(from, from + 1500);
@@ -143,7 +155,7 @@ t.test('damaged scripts never break anything but themselves', async (t) => {
       else entry.resolve();
     }
   }
-  for (let seed = 0; seed < 300; seed++) {
+  for (let seed = 0; seed < rounds(300); seed++) {
     const scripts = new Scripts(numbers(seed + 5000));
     evaluate(`${PRELUDE}${scripts.damaged()}`, undefined, undefined, tight);
   }

@@ -245,3 +245,26 @@ submenu c { v=sub; menuentry d { f; }; menuentry e { f; v=later; } }
     t.match(inner.entries[0]!.resolve(), { args: 'sub' });
   }
 });
+
+t.test('a reason names the device that is not there', async (t) => {
+  const problem = (body: string) => target(body).problem;
+  t.equal(
+    problem('set root=(lvm/none)\nlinux /gone'),
+    "/gone: not found (its root 'lvm/none' is no device of the guest's)",
+  );
+  t.equal(problem('linux (lvm/none)/gone'), "/gone: no such device 'lvm/none'");
+  t.equal(problem('linux /boot/vmlinuz\ninitrd (lvm/none)/gone'), "initrd /gone: no such device 'lvm/none'");
+  t.equal(
+    problem('search --set=root --fs-uuid 12-34\nlinux /gone'),
+    "/gone: not found (search found no '12-34')",
+  );
+  t.equal(problem('search --set=root --label none\nlinux /boot/vmlinuz'), null, 'it boots all the same');
+  // The top level's search counts for its entries, and where a stub leads nowhere.
+  t.equal(
+    menu('search --set=root --label none\nmenuentry x {\nlinux /gone\n}').entries[0]!.resolve().problem,
+    "/gone: not found (search found no 'none')",
+  );
+  t.match(menu('search --set=root --label none\nconfigfile /x.cfg').warnings, [
+    /^configfile \/x\.cfg: \/x\.cfg: not found \(search found no 'none'\)$/,
+  ]);
+});

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap';
 import { shellFor } from '../../../lib/boot/grub2/shell';
 import type { Access, BootContext, Completion, Shell } from '../../../lib/boot/model';
-import { context } from '../../support';
+import { context, cpuMs } from '../../support';
 import { generator } from '../dialect';
 import { link, MemoryFs, memoryGuest } from '../memfs';
 import { onDisk } from './commands/disk';
@@ -345,13 +345,13 @@ t.test('big directories', async (t) => {
   const guest = memoryGuest(ctx, [fs]);
   const config = { volume: guest.device('hd0')!, path: '/x.cfg', fs, node: fs.root };
   const shell = shellFor(config, { ...ctx, guest, quiet: true });
-  const began = Date.now();
+  const began = cpuMs();
   t.same(tab(shell, 'ls /f'), ['ls /f', ''], 'too much');
   const [line, listed] = tab(shell, 'ls /file1999');
   t.equal(line, 'ls /file1999');
   t.equal(listed.split(' ').length, 111);
   t.equal(tab(shell, 'ls /file19')[1].split(' ').length, 300);
-  t.ok(Date.now() - began < 5000, `${Date.now() - began} ms`);
+  t.ok(cpuMs() - began < 5000, `${cpuMs() - began} ms`);
 });
 
 t.test('anything may be typed', async (t) => {
@@ -463,7 +463,7 @@ t.test('anything may be typed', async (t) => {
       below(2) === 0
         ? Array.from({ length: below(10) }, () => pick(words) + pick(['', ' '])).join('')
         : Array.from({ length: 1 + below(3) }, () => pick(statements)).join('; ');
-    const began = Date.now();
+    const began = cpuMs();
     const { start, insert, candidates } = shell.complete(line, below(line.length + 1));
     if (start < 0 || start > line.length || candidates.length > 300 || insert.includes('\n'))
       t.fail(`${i}: ${JSON.stringify({ line, start, insert })}`);
@@ -472,7 +472,7 @@ t.test('anything may be typed', async (t) => {
     if (result.how === 'menu') result.menu!.entries[0]?.resolve();
     if (below(3) === 0) shell.reset();
     if (below(200) === 0) shell = disk();
-    slowest = Math.max(slowest, Date.now() - began);
+    slowest = Math.max(slowest, cpuMs() - began);
   }
   t.ok(slowest < 3000, `${slowest} ms`);
   for (const how of ['done', 'more', 'boot', 'menu']) t.ok(hows.has(how), how);

@@ -12,7 +12,7 @@ import { configLines, leadingNumber } from '../../../lib/boot/grublegacy/lines';
 import type { BootDialect, BootMenu } from '../../../lib/boot/model';
 import { Budget } from '../../../lib/bytes/budget';
 import { GuestError } from '../../../lib/bytes/errors';
-import { ROOT } from '../../support';
+import { cpuMs, ROOT, rounds } from '../../support';
 import { evaluate, mutations } from '../dialect';
 import { MemoryFs, type MemoryTree } from '../memfs';
 
@@ -173,6 +173,8 @@ t.test('loading', async (t) => {
   ]);
   const missing = bootOf('kernel /none a=b\ninitrd /boot/initrd.img');
   t.equal(missing.problem, '/none: not found');
+  t.equal(bootOf('root (hd7,1)\nkernel /none').problem, '/none: not found (there is no device (hd7,1))');
+  t.equal(bootOf('uuid 12-34\nkernel /none').problem, '/none: not found (no filesystem has the UUID 12-34)');
   t.equal(missing.args, 'a=b', 'a list shows what was wanted');
   t.same(
     missing.initrds.map((p) => p.file.path),
@@ -311,7 +313,7 @@ t.test('size', async (t) => {
   const many = Array.from({ length: 20_000 }, (_, i) => `title entry ${i}\nkernel /vmlinuz n=${i}\n`).join(
     '',
   );
-  const start = process.hrtime.bigint();
+  const start = cpuMs();
   const menu = menuOf(many);
   t.equal(menu.entries.length, 20_000);
   t.equal(menu.entries[19_999]!.resolve().args, 'n=19999');
@@ -326,15 +328,15 @@ t.test('size', async (t) => {
   const cut = menuOf(`title good\nkernel /vmlinuz\n${'\n'.repeat(5_000_000)}title never\nlock\n`);
   t.equal(cut.entries.length, 1);
   t.match(cut.warnings, [/not read to its end: too much work/]);
-  t.ok(Number(process.hrtime.bigint() - start) < 8e9);
+  t.ok(cpuMs() - start < 8000);
 });
 
 t.test('menus that open menus, each with eight fallbacks', async (t) => {
   const titles = Array.from({ length: 9 }, (_, i) => `title ${i}\nconfigfile /boot/grub/menu.lst\n`).join('');
-  const start = process.hrtime.bigint();
+  const start = cpuMs();
   const target = menuOf(`fallback 1 2 3 4 5 6 7 8\n${titles}`).entries[0]!.resolve();
   t.ok(target.problem);
-  t.ok(Number(process.hrtime.bigint() - start) < 1e9);
+  t.ok(cpuMs() - start < 1000);
 });
 
 t.test('damaged configurations', async (t) => {
@@ -373,7 +375,7 @@ t.test('damaged configurations', async (t) => {
       evaluated++;
     }
   }
-  t.ok(evaluated >= 3000, `${evaluated} damaged configurations`);
+  t.ok(evaluated >= rounds(3000), `${evaluated} damaged configurations`);
 });
 
 t.test('what the menu is told', async (t) => {

@@ -7,7 +7,7 @@ import t from 'tap';
 import { shellVariables } from '../../../lib/boot/guess/cmdline';
 import { guesses } from '../../../lib/boot/guess/guess';
 import type { BootContext, BootMenu } from '../../../lib/boot/model';
-import { context, image } from '../../support';
+import { context, cpuMs, image } from '../../support';
 import { mutations } from '../dialect';
 import { bzImage } from '../images';
 import { link, type MemoryDisk, MemoryFs, type MemoryTree, memoryGuest } from '../memfs';
@@ -300,7 +300,7 @@ t.test('a person edits', async (t) => {
 
 t.test('damaged texts', async (t) => {
   const texts = 'UUID=x / ext4 subvol=a\\040b,c 0 1\nV="a $V" # x\nGRUB_CMDLINE_LINUX+=\'y\'\nroot=x ro\n';
-  const started = Date.now();
+  const started = cpuMs();
   const hostile = image('guess-warned-texts.txt', 'malformed').toString('latin1');
   for (const text of [hostile, ...mutations(texts, 3000, 7)]) {
     const etc = { fstab: text, default: { grub: text, 'grub.d': { 'a.cfg': text } }, kernel: {} };
@@ -308,7 +308,7 @@ t.test('damaged texts', async (t) => {
     const target = menu!.entries[0]!.resolve();
     if (target.problem !== null) t.fail(`${JSON.stringify(text)}: ${target.problem}`);
   }
-  t.ok(Date.now() - started < 20_000);
+  t.ok(cpuMs() - started < 20_000);
   const long = `${'V="$V$V"\n'.repeat(200)}GRUB_CMDLINE_LINUX="$V"`;
   t.equal(shellVariables(`V=xxxxxxxx\n${long}`, context()).get('V')!.length <= 64 * 1024, true);
   const [many] = guess(

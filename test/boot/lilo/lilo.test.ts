@@ -5,6 +5,7 @@
 import t from 'tap';
 import { dialects } from '../../../lib/boot/further';
 import { GuestError } from '../../../lib/bytes/errors';
+import { cpuMs } from '../../support';
 import { evaluate, mutations } from '../dialect';
 import { bzImage } from '../images';
 import { link, MemoryFs, type MemoryTree } from '../memfs';
@@ -176,7 +177,7 @@ t.test('a person edits', async (t) => {
 });
 
 t.test('damaged configurations', async (t) => {
-  const started = Date.now();
+  const started = cpuMs();
   for (const name of ['debian.conf', 'old.conf'])
     for (const text of mutations(config('lilo', name), 1500, 3)) {
       try {
@@ -185,28 +186,28 @@ t.test('damaged configurations', async (t) => {
         if (!(error instanceof GuestError)) throw error;
       }
     }
-  t.ok(Date.now() - started < 20_000);
+  t.ok(cpuMs() - started < 20_000);
   const mounts = Array.from({ length: 20_000 }, (_, i) => `UUID=${i} /boot/${i} ext4 defaults\n`).join('');
-  const from = Date.now();
+  const from = cpuMs();
   const missing = of(
     `optional\n${'image=/boot/none label=x\n'.repeat(20_000)}`,
     { boot: {} },
     { fstab: mounts },
   );
   t.equal(missing.entries.length, 0);
-  t.ok(Date.now() - from < 5000, 'many mounts and many images');
+  t.ok(cpuMs() - from < 5000, 'many mounts and many images');
   for (const text of [
     'image=x\n'.repeat(200_000),
     '"'.repeat(1e6),
     `append="${'\\\n '.repeat(300_000)}`,
     '\\'.repeat(1e6),
   ]) {
-    const from = Date.now();
+    const from = cpuMs();
     try {
       of(text);
     } catch (error) {
       t.ok(error instanceof GuestError, String(error));
     }
-    t.ok(Date.now() - from < 3000, 'in time');
+    t.ok(cpuMs() - from < 3000, 'in time');
   }
 });

@@ -6,7 +6,7 @@ import t from 'tap';
 import { hostMachine } from '../../../lib/boot/bls/machine';
 import type { BootMenu } from '../../../lib/boot/model';
 import { makePe } from '../../kernel/make-pe';
-import { ROOT } from '../../support';
+import { cpuMs, ROOT, rounds } from '../../support';
 import { evaluate, generator, mutations } from '../dialect';
 import type { MemoryTree } from '../memfs';
 import { dialect } from './support';
@@ -32,7 +32,7 @@ function look(menu: BootMenu): void {
 }
 
 t.test('mutations of entries and of loader.conf', async (t) => {
-  const before = Date.now();
+  const before = cpuMs();
   let booting = 0;
   let other = 0;
   for (const text of mutations(entry, 2000, 5)) {
@@ -41,10 +41,10 @@ t.test('mutations of entries and of loader.conf', async (t) => {
     if (menu.entries.some((e) => e.id === 'a.conf' && e.resolve().problem === null)) booting++;
     if (menu.entries.some((e) => e.id === 'x.conf' && e.resolve().problem === null)) other++;
   }
-  t.equal(booting, 2000, 'the sound entry always boots');
-  t.ok(other > 500 && other < 2000, `${other} damaged ones still boot`);
+  t.equal(booting, rounds(2000), 'the sound entry always boots');
+  t.ok(other > rounds(2000) / 4 && other < rounds(2000), `${other} damaged ones still boot`);
   for (const text of mutations(conf, 2000, 6)) look(menuOf(tree({ 'x.conf': entry }, {}, text)));
-  t.ok(Date.now() - before < 60_000);
+  t.ok(cpuMs() - before < 60_000);
 });
 
 t.test('mutations of images', async (t) => {
@@ -68,7 +68,7 @@ t.test('mutations of images', async (t) => {
   );
   const random = generator(11);
   let problems = 0;
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < rounds(2000); i++) {
     const damaged = Buffer.from(whole);
     for (let n = 1 + random(5); n > 0; n--)
       damaged[random(whole.length)] = [0, 1, 0x7f, 0xff, random(256)][random(5)]!;
@@ -79,11 +79,11 @@ t.test('mutations of images', async (t) => {
     if (menu.entries.some((e) => e.resolve().problem !== null) || menu.warnings.length > 1) problems++;
     if (!menu.entries.some((e) => e.id === 'y.efi' && e.resolve().problem === null)) t.fail(`round ${i}`);
   }
-  t.ok(problems > 200, `${problems} with problems`);
+  t.ok(problems > rounds(2000) / 10, `${problems} with problems`);
 });
 
 t.test('many and large', async (t) => {
-  const before = Date.now();
+  const before = cpuMs();
   const many = Object.fromEntries(
     Array.from({ length: 5000 }, (_, i) => [
       `e${i}.conf`,
@@ -111,7 +111,7 @@ t.test('many and large', async (t) => {
       .warnings,
     [/at most 1048576/],
   );
-  t.ok(Date.now() - before < 20_000, `${Date.now() - before} ms`);
+  t.ok(cpuMs() - before < 20_000, `${cpuMs() - before} ms`);
 });
 
 /** NAME says what the menu must tell: its sample lies in /EFI/Linux or /loader/entries. */

@@ -6,7 +6,7 @@ import { allChoices, defaultChoice } from '../../../lib/boot/choose';
 import type { BootDialect, BootMenu } from '../../../lib/boot/model';
 import { evaluate as evaluateConfig } from '../../../lib/boot/syslinux/dialect';
 import { GuestError } from '../../../lib/bytes/errors';
-import { image, ROOT } from '../../support';
+import { cpuMs, image, ROOT, rounds } from '../../support';
 import { evaluate, mutations } from '../dialect';
 
 const dialect: BootDialect = { name: 'syslinux', paths: [], evaluate: evaluateConfig };
@@ -38,7 +38,7 @@ t.test('mutations', async (t) => {
   let booted = 0;
   for (const [i, name] of names.entries()) {
     for (const damaged of mutations(text(name), 200, i + 1)) {
-      const start = process.hrtime.bigint();
+      const start = cpuMs();
       try {
         const { menu } = evaluate(dialect, '/syslinux.cfg', {
           ...files,
@@ -51,10 +51,10 @@ t.test('mutations', async (t) => {
         if (!(error instanceof GuestError))
           throw new Error(`${name}: ${JSON.stringify(damaged)}`, { cause: error });
       }
-      slowest = Math.max(slowest, Number(process.hrtime.bigint() - start) / 1e6);
+      slowest = Math.max(slowest, cpuMs() - start);
     }
   }
-  t.equal(booted, names.length * 200, 'a readable file always gives a menu');
+  t.equal(booted, names.length * rounds(200), 'a readable file always gives a menu');
   t.ok(slowest < 2000, `slowest: ${slowest} ms`);
 });
 
@@ -82,10 +82,10 @@ t.test('hostile samples', async (t) => {
   for (const sample of samples) {
     const name = sample.replace(/\.gz$/, '');
     const config = image(name, 'malformed').toString('latin1');
-    const start = Date.now();
+    const start = cpuMs();
     const { menu } = evaluate(dialect, `/${name}`, { ...files, [name]: config });
     walkMenu(menu);
-    t.ok(Date.now() - start < 5000, `${name}: ${Date.now() - start} ms`);
+    t.ok(cpuMs() - start < 5000, `${name}: ${cpuMs() - start} ms`);
     const good = [...allChoices(menu)].find((c) => c.entry.id === 'good');
     t.equal(good?.entry.resolve().args, 'good', `${name}: the good entry boots`);
     const told = [...menu.warnings, ...menu.entries.slice(0, 3).map((e) => e.resolve().problem)].join();
@@ -104,10 +104,10 @@ t.test('hostile samples', async (t) => {
 t.test('time grows with size, not with its square', async (t) => {
   const time = (labels: number) => {
     const config = `UI menu.c32\n${Array.from({ length: labels }, (_, i) => `LABEL l${i}\n MENU LABEL ^n${i}\n LINUX /vmlinuz\n`).join('')}`;
-    const start = process.hrtime.bigint();
+    const start = cpuMs();
     const { menu } = evaluate(dialect, '/syslinux.cfg', { ...files, 'syslinux.cfg': config });
     for (const { entry } of allChoices(menu)) entry.resolve();
-    return Number(process.hrtime.bigint() - start) / 1e6;
+    return cpuMs() - start;
   };
   time(1000);
   const [small, large] = [time(2000), time(16000)];

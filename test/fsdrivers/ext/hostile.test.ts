@@ -8,7 +8,7 @@ import { readWhole } from '../../../lib/fs/file';
 import type { FileSystem, FsNode } from '../../../lib/fs/types';
 import { walk } from '../../../lib/fs/walk';
 import { MemorySource } from '../../../lib/source/types';
-import { context, image, ROOT, source, type TestContext } from '../../support';
+import { context, cpuMs, image, ROOT, rounds, source, type TestContext } from '../../support';
 
 type Act = (fs: FileSystem, ctx: TestContext) => unknown;
 const open: Act = () => undefined;
@@ -51,7 +51,7 @@ t.test('samples', async (t) => {
   t.same(there.sort(), Object.keys(SAMPLES).sort(), 'each sample is used');
   for (const [sample, [act, message]] of Object.entries(SAMPLES)) {
     const ctx = context(sample === 'limit-indirect-cycle' ? 500_000 : undefined);
-    const start = process.hrtime.bigint();
+    const start = cpuMs();
     try {
       act(driver.open([source(`ext-${sample}.img`, 'malformed')], ctx), ctx);
       t.fail(`${sample}: nothing was said`);
@@ -59,7 +59,7 @@ t.test('samples', async (t) => {
       if (!(error instanceof GuestError)) throw error;
       t.match({ code: error.code, message: error.message }, { code: sample.split('-')[0], message }, sample);
     }
-    const ms = Number(process.hrtime.bigint() - start) / 1e6;
+    const ms = cpuMs() - start;
     t.ok(ms < 5000, `${sample} in ${Math.round(ms)} ms`);
   }
 });
@@ -141,7 +141,7 @@ function explore(fs: FileSystem, ctx: TestContext): number {
   return damage;
 }
 
-for (const [name, rounds] of [
+for (const [name, all] of [
   ['ext-ext2', 500],
   ['ext-ext4', 500],
   ['ext-inline', 700],
@@ -157,10 +157,11 @@ for (const [name, rounds] of [
     const used: number[] = [];
     for (let at = 0; at < bytes.length; at += 1024)
       if (bytes.subarray(at, at + 1024).some((b) => b !== 0)) used.push(at);
-    const pick = random(name.length * 7919 + rounds);
+    const pick = random(name.length * 7919 + all);
+    const count = rounds(all);
     const outcomes = { fine: 0, damaged: 0, refused: 0 };
     let slowest = 0;
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < count; round++) {
       const undo: [number, number][] = [];
       for (let n = 1 + pick(6); n > 0; n--) {
         const block = used[pick(pick(2) ? Math.min(used.length, 60) : used.length)]!;
@@ -170,7 +171,7 @@ for (const [name, rounds] of [
         bytes[at] = [0, 0xff, 0x80, bytes[at]! ^ (1 << pick(8)), pick(256)][pick(5)]!;
       }
       const ctx = context(300_000);
-      const start = process.hrtime.bigint();
+      const start = cpuMs();
       try {
         const damage = explore(driver.open([new MemorySource(bytes)], ctx), ctx);
         if (damage + ctx.warnings.length > 0) outcomes.damaged++;
@@ -182,9 +183,9 @@ for (const [name, rounds] of [
         }
         outcomes.refused++;
       }
-      slowest = Math.max(slowest, Number(process.hrtime.bigint() - start) / 1e6);
+      slowest = Math.max(slowest, cpuMs() - start);
       for (const [at, value] of undo.reverse()) bytes[at] = value;
     }
-    t.ok(outcomes.damaged + outcomes.refused > 20, JSON.stringify(outcomes));
+    t.ok(outcomes.damaged + outcomes.refused > 5, JSON.stringify(outcomes));
     t.ok(slowest < 2000, `slowest ${Math.round(slowest)} ms`);
   });

@@ -1,5 +1,8 @@
 /** Linux' software RAID: every array of fixtures/recipes/md.sh, whole, in any order, with members missing and stale. */
 import t from 'tap';
+import { Bootloader } from '../../../lib/bootloader';
+import { failureLines } from '../../../lib/diagnostics';
+import { MemorySource } from '../../../lib/source/types';
 import { context } from '../../support';
 import { type FixtureSet, filesOn, fixtureSets, guestOf, membersOf, orders, sha256Of } from '../sets';
 
@@ -161,7 +164,7 @@ t.test('dynamic disks of Windows', (t) => {
   const ctx = context();
   const guest = guestOf([disk], ctx);
   guest.assemble();
-  t.match(ctx.warnings, ['hd0,msdos1: holds Windows dynamic volumes (LDM), which are not read']);
+  t.match(ctx.warnings, ['hd0,msdos1: holds a Windows dynamic disk (LDM), which is not read']);
   t.throws(() => guest.device('hd0,msdos1')!.filesystem(), { code: 'unsupported' });
   t.end();
 });
@@ -222,4 +225,22 @@ t.test('the other byte order of 0.90', (t) => {
     t.notMatch(ctx.warnings.join('\n'), /checksum/);
   }
   t.end();
+});
+
+t.test('the reason in the last line', async (t) => {
+  const disk = Buffer.alloc(1 << 20);
+  disk[446 + 4] = 0x42;
+  disk.writeUInt32LE(64, 446 + 8);
+  disk.writeUInt32LE(1984, 446 + 12);
+  disk.writeUInt16LE(0xaa55, 510);
+  const loader = new Bootloader({
+    disks: [new MemorySource(disk, 'disk')],
+    quiet: true,
+    say: () => {},
+  });
+  t.equal(loader.decide(undefined), undefined);
+  t.equal(
+    failureLines('ldm.img', loader.diagnostics).at(-1),
+    'RuntimeError: ldm.img does not boot: msdos1: a Windows dynamic disk (LDM), which is not read',
+  );
 });

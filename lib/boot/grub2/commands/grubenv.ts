@@ -1,9 +1,11 @@
 /**
  * `load_env`, `save_env`, `list_env`. What is saved is kept in memory and seen by whatever reads the file later in the
- * same run; the guest's disk is never written, so a one-shot entry (`grub-reboot`) comes again each time.
+ * same run. The guest's disk is not written, so a one-shot entry (`grub-reboot`) comes again each time, but with `--write-env`
+ * (lib/writeenv).
  */
 import type { ByteString } from '../../../bytes/text';
 import { fileExtents } from '../../../fs/file';
+import type { BootTarget } from '../../model';
 import { assignments, isEnvironmentBlock, valueIn, withoutName, withValue } from '../envblock';
 import { fileText, type OpenFile, openFile, reading, writtenKey } from './open';
 import { type OptionSpec, optionValue, type Parsed, parseOptions } from './options';
@@ -79,7 +81,10 @@ function saveEnv(machine: Machine, args: ByteString[], command: ByteString): num
       if (ONE_SHOT.has(name) && !value && valueIn(next, name, machine)) machine.oneShot(name);
       next = changed;
     }
-    machine.writtenFiles.set(writtenKey(open), next);
+    const key = writtenKey(open);
+    machine.writtenFiles.set(key, next);
+    const saves = machine.memory.get('saves') as BootTarget['saves'];
+    machine.memory.set('saves', new Map(saves).set(key, { ...open, block: next }));
     return 0;
   });
 }

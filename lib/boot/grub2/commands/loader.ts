@@ -28,7 +28,11 @@ export function loadable(machine: Machine, name: ByteString): GuestFile {
   let file = machine.file(name);
   if (!file.volume && name.startsWith('(') && name.includes(')')) {
     const { device, path } = splitDevice(name);
-    if (device !== undefined && path.startsWith('/')) file = machine.guest.file(path, machine.home);
+    if (device !== undefined && path.startsWith('/')) {
+      const own = machine.guest.file(path, machine.home);
+      // Not there either: then the device's absence is the reason.
+      if (own.found) file = own;
+    }
   }
   return payload(file);
 }

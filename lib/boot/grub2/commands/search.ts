@@ -71,8 +71,10 @@ function run(machine: Machine, query: Query): number {
     for (const partition of disk?.partitions ?? []) if (tryDevice(partition, partition.name)) return 0;
   }
   for (const volume of devices(machine.guest)) if (tryDevice(volume, volume.name)) return 0;
-  if (found === 0) return machine.error(`no such device: ${query.key}`, GRUB_ERROR.fileNotFound);
-  return 0;
+  if (found > 0) return 0;
+  // lib/boot/grub2/why.ts
+  machine.memory.set('missed', query.key);
+  return machine.error(`no such device: ${query.key}`, GRUB_ERROR.fileNotFound);
 }
 
 /** Hints are GRUB's own names of disks, which depend on the platform; here a wrong one just misses. */
