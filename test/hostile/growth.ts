@@ -1,7 +1,12 @@
-/** Measuring how work grows: by processor time, and by what the budget and the disk count. */
+/**
+ * Measuring how work grows: by how often each block of code ran, and by what the budget and the disk count, which are the same on
+ * every machine; and by processor time, which also sees what V8's own functions do, with THOROUGH=1.
+ */
+import { type Profiler, Session } from 'node:inspector';
 import { Budget, type Context } from '../../lib/bytes/budget';
 import { LIMITS, type Limits } from '../../lib/bytes/limits';
 import type { BlockSource } from '../../lib/source/types';
+import { THOROUGH } from '../support';
 
 /** More than n log n over two doublings (1.1), less than n² (2). */
 export const MOST = 1.6;
@@ -16,8 +21,10 @@ const cpu = (act: () => void): number => {
 /** Microseconds below which what every size costs hides how the rest grows. */
 const ENOUGH = 15_000;
 
-/** The exponent from N to 4N, N being what takes long enough; `prepare` is not counted. */
-export function exponent(start: number, prepare: (n: number) => () => void, most = 16 * start): number {
+export type Prepare = (n: number) => () => void;
+
+/** The exponent of the time from N to 4N, N being what takes long enough; `prepare` is not counted. */
+export function exponent(start: number, prepare: Prepare, most = 16 * start): number {
   const best = (size: number) => {
     const act = prepare(size);
     return Math.min(...[1, 2, 3].map(() => cpu(act)));
@@ -33,11 +40,54 @@ export function exponent(start: number, prepare: (n: number) => () => void, most
 }
 
 /** Noise only adds: the least of some attempts. */
-export function least(n: number, prepare: (n: number) => () => void, most?: number): number {
+export function least(n: number, prepare: Prepare, most?: number): number {
   let found = Number.POSITIVE_INFINITY;
   for (let attempt = 0; attempt < 4 && found > MOST; attempt++)
     found = Math.min(found, exponent(n, prepare, most));
   return found;
+}
+
+// From the start: what was compiled before is counted by calls only.
+const session = new Session();
+session.connect();
+session.post('Profiler.enable');
+session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+
+/** How often blocks of this process' code were entered since the last call (V8's block coverage). */
+export function blocks(): number {
+  let total = 0;
+  session.post(
+    'Profiler.takePreciseCoverage',
+    (error, { result }: Profiler.TakePreciseCoverageReturnType) => {
+      if (error) throw error;
+      for (const { functions } of result)
+        for (const { ranges } of functions) for (const { count } of ranges) total += count;
+    },
+  );
+  return total;
+}
+
+/** The exponent of the blocks that are run, from `n` to 4 `n`; `prepare` is not counted. */
+export function ran(n: number, prepare: Prepare): number {
+  const counts = [n, 4 * n].map((size) => {
+    const act = prepare(size);
+    blocks();
+    act();
+    return blocks();
+  });
+  if (counts[0]! < n) throw new Error(`only ${counts[0]} blocks ran for ${n}`);
+  return Math.log(counts[1]! / counts[0]!) / Math.log(4);
+}
+
+/**
+ * The larger of the exponents of the blocks and, with THOROUGH=1, of the time.
+ *
+ * @param start the least that is measured
+ * @param most the most that may be multiplied by four
+ */
+export function grown(start: number, prepare: Prepare, most?: number): number {
+  const found = ran(start, prepare);
+  return THOROUGH ? Math.max(found, least(start, prepare, most)) : found;
 }
 
 /** What is the same on every machine. */
