@@ -88,9 +88,9 @@ t.test('patterns', async (t) => {
   for (const [pattern, name] of yes) t.equal(matchesGlob(pattern, name), true, `${pattern} matches ${name}`);
   for (const [pattern, name] of no)
     t.equal(matchesGlob(pattern, name), false, `${pattern} does not match ${name}`);
-  const before = process.hrtime.bigint();
+  const before = process.cpuUsage().user;
   t.equal(matchesGlob(`${'a*'.repeat(200)}b`, 'a'.repeat(5000)), false);
-  t.ok(process.hrtime.bigint() - before < 2_000_000_000n, 'no backtracking without end');
+  t.ok(process.cpuUsage().user - before < 2_000_000, 'no backtracking without end');
 });
 
 t.test('the default', async (t) => {
