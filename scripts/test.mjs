@@ -53,6 +53,9 @@ const place = (path) => {
 const files = [...new Set(found)].sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
 if (files.length === 0) throw new Error(`no *.test.ts in ${positionals}`);
 
+// In one file, tap loads in half the time. From such a folder it leaves its own functions out of what it shows of a stack.
+const bundledTap = join(out, 'node_modules', '@tapjs', 'core', 'tap.cjs');
+
 const ofTheSource = {
   name: 'the places that a source names are its own',
   setup({ onLoad, onResolve }) {
@@ -63,26 +66,35 @@ const ofTheSource = {
       const head = used.map((name) => `const ${name} = ${JSON.stringify(names[name])};`).join('');
       return { contents: head + text, loader: 'ts', resolveDir: dirname(path) };
     });
+    onResolve({ filter: /^tap$/ }, () => ({ path: bundledTap, external: true }));
     onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir }) => {
       return /\.c?js$/.test(path) ? { path: resolve(resolveDir, path), external: true } : undefined;
     });
   },
 };
 process.on('exit', () => rmSync(out, { recursive: true, force: true }));
-await build({
+const common = {
   absWorkingDir: root,
-  entryPoints: files,
-  outbase: root,
-  outdir: out,
-  outExtension: { '.js': '.cjs' },
   bundle: true,
   platform: 'node',
   format: 'cjs',
   target: 'es2022',
+  logLevel: 'warning',
+};
+await build({
+  ...common,
+  stdin: { contents: "module.exports = require('tap')", resolveDir: root },
+  outfile: bundledTap,
+});
+await build({
+  ...common,
+  entryPoints: files,
+  outbase: root,
+  outdir: out,
+  outExtension: { '.js': '.cjs' },
   packages: 'external',
   sourcemap: true,
   sourcesContent: false,
-  logLevel: 'warning',
   plugins: [ofTheSource],
 });
 

@@ -30,6 +30,8 @@ loop=
 cleanup() {
   for d in dev/pts dev proc sys boot/efi ''; do mountpoint -q "$m/$d" && umount "$m/$d" || :; done
   [ -z "$loop" ] || { partx -d "$loop" 2>/dev/null; losetup -d "$loop"; } || :
+  # a sandbox started elsewhere may hold copies of the mounts for a moment, and until the last is gone not all is written
+  for _ in {1..1000}; do [ -n "$(losetup -j "$img")" ] || break; sleep 0.05; done
 }
 trap cleanup EXIT
 exec 8>&2

@@ -112,8 +112,9 @@ confine() {
       ' "$uid" "$(set -- $files "$d"; echo $#)" $files "$d" "$@"
       # Without the filter there is no other bound on processes (dash and busybox: -p, bash: -u).
       limit -p 256 || limit -u 256 || return
+      # Slave: what the host unmounts, it has free, though a menu may wait here for hours.
       set -- "$setpriv" --pdeathsig KILL --no-new-privs \
-        "$unshare" --mount --pid --fork --kill-child --ipc --net --uts --cgroup -- /bin/sh "$@"
+        "$unshare" --mount --propagation=slave --pid --fork --kill-child --ipc --net --uts --cgroup -- /bin/sh "$@"
       ;;
   esac
   case $method in

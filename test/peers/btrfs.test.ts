@@ -6,7 +6,7 @@ import { walk } from '../../lib/fs/walk';
 import { digest } from '../fsdrivers/compare';
 import { MOST, ran } from '../hostile/growth';
 import { sample } from '../support';
-import { boot, must, NODEGRUB, noLoop, scratch, sha256 } from './support';
+import { boot, must, NODEGRUB, noLoop, released, scratch, sha256 } from './support';
 import { differences, MANY, noise, type Opened, openImage, plantTree, sameIdentity } from './trees';
 
 const skip = noLoop();
@@ -29,18 +29,15 @@ function blanks(count: number, size: number): string[] {
 
 /** All members mounted for the time of `body`. */
 function inMount<T>(images: readonly string[], options: string, body: (mnt: string) => T): T {
-  const loops: string[] = [];
+  const loops = images.map((image) => must('losetup', '-f', '--show', image).trim());
+  const members = loops.map((loop) => `device=${loop}`).join(',');
+  must('mount', '-t', 'btrfs', '-o', options ? `${members},${options}` : members, loops[0]!, mnt);
   try {
-    for (const image of images) loops.push(must('losetup', '-f', '--show', image).trim());
-    const members = loops.map((loop) => `device=${loop}`).join(',');
-    must('mount', '-t', 'btrfs', '-o', options ? `${members},${options}` : members, loops[0]!, mnt);
-    try {
-      return body(mnt);
-    } finally {
-      must('umount', mnt);
-    }
+    return body(mnt);
   } finally {
+    must('umount', mnt);
     for (const loop of loops) must('losetup', '-d', loop);
+    released(...images);
   }
 }
 
@@ -228,6 +225,7 @@ t.test('seed and sprout', { skip }, async (t) => {
     sh('sync -f "$1"', root);
   });
   must('losetup', '-d', loop);
+  released(sprout);
   const both = openImage(sprout, seed);
   t.same(differences(both, tree, { except: ['later'] }), []);
   t.equal(digest(both.fs, walk(both.fs, '/later'), both.ctx), sha256(noise(300_000, 5)));

@@ -29,7 +29,7 @@ import { walk } from '../../lib/fs/walk';
 import { CacheSource } from '../../lib/source/cache';
 import type { BlockSource } from '../../lib/source/types';
 import { context, sample } from '../support';
-import { must, noLoop, run, scratch, sha256 } from './support';
+import { must, noLoop, run, scratch, sha256, unmount } from './support';
 
 /** Fixed, so that a seed gives the same operations each time. */
 const UUID = '0e5c1f3a-77aa-4d55-9f00-0123456789ab';
@@ -131,7 +131,7 @@ function mounted(image: string, folder: string, options: string, body: () => voi
   try {
     body();
   } finally {
-    must('umount', folder);
+    unmount(folder, image);
   }
 }
 

@@ -14,7 +14,7 @@ import { walk } from '../../lib/fs/walk';
 import { openDisk } from '../../lib/source/file';
 import { blocks, Count, countedDisk, counting, growthOf, MOST_COUNTED } from '../hostile/growth';
 import { ROOT, sample, THOROUGH } from '../support';
-import { CLEAN_ENV, must, noLoop, scratch } from './support';
+import { CLEAN_ENV, must, noLoop, released, scratch } from './support';
 import { mounted } from './trees';
 import { inLinux } from './uml';
 
@@ -134,9 +134,8 @@ const MADE: Record<string, { pieces: boolean; make: (path: string) => void }> = 
           must('umount', mnt);
         }
       } finally {
-        // Its daemon ends after umount does.
-        const gone = 'losetup -d "$1"; while [ -n "$(losetup -j "$2")" ]; do sleep 0.05; done';
-        must('bash', '-euc', gone, 'bash', loop, path);
+        must('losetup', '-d', loop);
+        released(path);
       }
     },
   },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { walk } from '../../lib/fs/walk';
 import { digest } from '../fsdrivers/compare';
-import { boot, must, NODEGRUB, noLoop, scratch, sha256 } from './support';
+import { boot, must, NODEGRUB, noLoop, released, scratch, sha256 } from './support';
 import { differences, openImage, plantTree, sameIdentity } from './trees';
 
 const skip = noLoop();
@@ -48,14 +48,8 @@ function make(sector: number, options: string, size: string, mount: string, fill
       must('umount', mnt);
     }
   } finally {
-    must(
-      'bash',
-      '-euc',
-      'losetup -d "$1"; while [ -n "$(losetup -j "$2")" ]; do sleep 0.05; done',
-      'bash',
-      loop,
-      image,
-    );
+    must('losetup', '-d', loop);
+    released(image);
   }
 }
 

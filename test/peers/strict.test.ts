@@ -2,9 +2,11 @@
  * The strict sandbox on this machine, by each way to make it, and a parser that somebody has taken over in each mode
  * (test/sandbox/hostile-child.cjs): what it can do is the table in SECURITY.md.
  */
+import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { ROOT, THOROUGH } from '../support';
@@ -42,6 +44,7 @@ const hiding = (hidden: Hidden, command: readonly string[]): string[] => {
   return [
     'unshare',
     '-m',
+    '--propagation=slave',
     '/bin/sh',
     '-c',
     `${mounts.map((m) => `${m} && `).join('')}exec "$@"`,
@@ -193,17 +196,61 @@ t.test('no process of the sandbox outlives the program', { skip: !root && 'not r
     mkdirSync(folder);
     const pidFile = join(dir, `pid-${format}`);
     const script = `mount --bind ${fake} /usr/bin/bwrap && { ${join(ROOT, 'dist', 'nodegrub')} -q --runas=65534 --output-format=${format} --output-directory=${folder} ${EXAMPLE} & echo $! >${pidFile}; wait; }`;
-    const { spawn } = require('node:child_process') as typeof import('node:child_process');
     const child = spawn('unshare', ['-m', '/bin/sh', '-c', script], { stdio: 'ignore' });
     const ended = new Promise((next) => child.on('close', next));
-    for (let i = 0; i < 100 && alive() === ''; i++) await new Promise((next) => setTimeout(next, 50));
+    for (let i = 0; i < 100 && alive() === ''; i++) await setTimeout(50);
     t.not(alive(), '', `${format}: it is there`);
     process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
     await ended;
-    await new Promise((next) => setTimeout(next, 1000));
+    await setTimeout(1000);
     t.equal(alive(), '', `${format}: and is gone a second later`);
     for (const pid of alive().split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
     t.same(readdirSync(folder), [], `${format}: nothing is left`);
+  }
+});
+
+t.test('what is unmounted is free, though a menu waits', { skip: !root && 'not root' }, async (t) => {
+  const image = join(dir, 'other.img');
+  must('mke2fs', '-q', image, '1M');
+  const shared = join(dir, 'shared');
+  mkdirSync(shared);
+  must('mount', '-t', 'tmpfs', 'nodegrub-shared', shared);
+  // As systemd makes all mounts.
+  must('mount', '--make-shared', shared);
+  const other = join(shared, 'other');
+  mkdirSync(other);
+  try {
+    for (const [force, hidden] of WAYS) {
+      must('mount', '-o', 'loop', image, other);
+      const folder = join(dir, `out${count++}`);
+      mkdirSync(folder);
+      const command = [
+        join(ROOT, 'dist', 'nodegrub'),
+        '--sandbox=strict',
+        `--output-directory=${folder}`,
+        EXAMPLE,
+      ];
+      const [unshare, ...words] = hiding(hidden, command);
+      const child = spawn(unshare!, words, { stdio: ['pipe', 'pipe', 'pipe'] });
+      const ended = new Promise((next) => child.on('close', next));
+      let said = '';
+      for (const from of [child.stdout, child.stderr])
+        from.on('data', (text) => {
+          said += text;
+        });
+      for (let i = 0; i < 200 && !said.includes('Debian'); i++) await setTimeout(50);
+      must('umount', other);
+      // bwrap leaves the host's root a moment after it has copied it.
+      for (let i = 0; i < 40 && run('losetup', ['-j', image]).stdout !== ''; i++) await setTimeout(50);
+      t.equal(run('losetup', ['-j', image]).stdout, '', force);
+      t.equal(child.exitCode, null, 'meanwhile the menu waits');
+      child.stdin.end('\n');
+      await ended;
+      t.match(said, /kernel/, `${force}: and the entry boots`);
+    }
+  } finally {
+    run('umount', [other]);
+    must('umount', shared);
   }
 });
 

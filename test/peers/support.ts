@@ -138,6 +138,20 @@ export function noLoop(): string | undefined {
   }
 }
 
+/**
+ * Waits until no loop device holds them. A copy of a mount may live for a while in the mount namespace of a sandbox that another test
+ * starts (or FUSE's daemon end late), and until the last is gone the kernel has not written everything to the image.
+ */
+export function released(...images: readonly string[]): void {
+  const wait = 'for i; do while [ -n "$(losetup -j "$i")" ]; do sleep 0.02; done; done';
+  must('timeout', '60', 'bash', '-euc', wait, 'bash', ...images);
+}
+
+export function unmount(folder: string, ...images: readonly string[]): void {
+  must('umount', folder);
+  released(...images);
+}
+
 /** Contents by path; a link is `{ to }`. */
 export type Tree = Record<string, string | Buffer | { to: string }>;
 

@@ -20,7 +20,7 @@ import { CacheSource } from '../../lib/source/cache';
 import { openDisk } from '../../lib/source/file';
 import { digest } from '../fsdrivers/compare';
 import { context, type TestContext, THOROUGH } from '../support';
-import { must, sha256 } from './support';
+import { must, sha256, unmount } from './support';
 
 export interface Opened {
   readonly fs: FileSystem;
@@ -223,6 +223,6 @@ export function mounted<T>(image: string, folder: string, options: string, body:
   try {
     return body();
   } finally {
-    must('umount', folder);
+    unmount(folder, image);
   }
 }
