@@ -86,7 +86,9 @@ GRUB_CMDLINE_LINUX_DEFAULT="quiet"
 GRUB_CMDLINE_LINUX="console=hvc0"
 E
   chroot "$m" apt-get -q update
-  chroot "$m" apt-get -qy --no-install-recommends install initramfs-tools zstd linux-image-amd64 \
+  # first, or the ramdisk is made twice
+  chroot "$m" apt-get -qy --no-install-recommends install initramfs-tools zstd dmsetup
+  chroot "$m" apt-get -qy --no-install-recommends install linux-image-amd64 \
     e2fsprogs grub2-common grub-pc-bin grub-efi-amd64-bin grub-efi-amd64-signed shim-signed
   mkdir -p "$m/boot/grub"; echo "(hd0) $loop" >"$m/boot/grub/device.map"   # the guest's first disk
   chroot "$m" grub-install --target=i386-pc "$loop"

@@ -11,5 +11,5 @@ for a in "$@"; do case $a in *.test.ts) files+=("$a") ;; *) options+=("$a") ;; e
 # The disk that several tests share takes minutes; who needs it waits for its lock.
 [ $# -gt 0 ] || bash bench/disks/debian12.sh >/dev/null 2>&1 &
 # The longest first, so that none is left for the end.
-exec node scripts/test.mjs --timeout=900 --jobs="$(nproc)" \
+exec node scripts/test.mjs --timeout=900 --jobs="$((2 * $(nproc)))" \
   --first=packages,jfs-reiserfs,kill,btrfs,fat,growth,ext.test,cramfs,udf "${options[@]}" "${files[@]}"
