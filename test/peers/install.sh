@@ -73,7 +73,7 @@ done
 if [ ${#missing[@]} -gt 0 ]; then
   [ "$(id -u)" = 0 ] || { echo "install.sh: not root, and missing: ${missing[*]}" >&2; exit 1; }
   log=$(mktemp)
-  if ! { apt-get -q update && apt-get -qy --no-install-recommends install "${missing[@]}"; } >"$log" 2>&1; then
+  if ! { apt-get -q update && apt-get -qy -o Dpkg::Options::=--force-unsafe-io --no-install-recommends install "${missing[@]}"; } >"$log" 2>&1; then
     cat "$log" >&2
     echo "install.sh: apt-get could not install: ${missing[*]}" >&2
     exit 1
