@@ -22,9 +22,12 @@ const work = mkdtempSync(join(tmpdir(), 'nodegrub-build-'));
 t.teardown(() => rmSync(work, { recursive: true }));
 
 /** Runs a script over dist/ in a Node of its own, without `-e` and tap's hook, which load modules themselves. */
-function script(text: string, folder = dist) {
+function script(text: string, folder = dist, before = '') {
   const file = join(work, 'script.js');
-  writeFileSync(file, `const nodegrub = require(${JSON.stringify(join(folder, 'nodegrub.js'))});\n${text}`);
+  writeFileSync(
+    file,
+    `${before}\nconst nodegrub = require(${JSON.stringify(join(folder, 'nodegrub.js'))});\n${text}`,
+  );
   return spawnSync('env', ['-i', `PATH=${process.env.PATH}`, 'node', file], { encoding: 'utf8' });
 }
 
@@ -208,6 +211,18 @@ t.test('the code cache', async (t) => {
       copy,
     );
   t.equal(rejected().stdout, 'false\n', 'is taken by the Node that built');
+  // A folder copied to a machine of another architecture: V8 there would take what was made here, and crash.
+  const other = `Object.defineProperty(process, 'arch', { value: 'other' });`;
+  t.equal(
+    script(
+      `nodegrub.load('core.js'); console.log(nodegrub.loaded.get('core.js').script.cachedDataRejected);`,
+      copy,
+      other,
+    ).stdout,
+    'undefined\n',
+    'is not looked at by another architecture',
+  );
+  const mine = `core.js.${process.arch}.cache`;
   const boots = () =>
     spawnSync('env', ['-i', `PATH=${process.env.PATH}`, 'node', join(copy, 'nodegrub.js'), '-qn', EXAMPLE]);
   const good = boots();
@@ -216,10 +231,10 @@ t.test('the code cache', async (t) => {
     ['empty', Buffer.alloc(0)],
     ['of another Node', Buffer.alloc(5000, 7)],
   ] as const) {
-    writeFileSync(join(copy, 'core.js.cache'), bytes);
+    writeFileSync(join(copy, mine), bytes);
     t.equal(rejected().stdout, 'true\n', `one that is ${what} is not taken`);
     t.same(boots().stdout, good.stdout, 'and the program works');
   }
-  rmSync(join(copy, 'core.js.cache'));
+  rmSync(join(copy, mine));
   t.same(boots().stdout, good.stdout, 'as it does without one');
 });

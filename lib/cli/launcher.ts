@@ -2,18 +2,18 @@
  * dist/nodegrub.js: loads the core and the chunks through V8's code cache.
  *
  * Compiling 90 kB of source and then, lazily, each function that is called costs about 10 ms of the 50 that a boot
- * takes; with the cache it is 3. `FILE.cache` lies beside each file, made by `make-cache.js` at build or installation for
+ * takes; with the cache it is 3. `FILE.ARCH.cache` lies beside each file, made by `make-cache.js` at build or installation for
  * the Node that is there. V8 checks version, flags and source length, and where they differ the source is compiled as
- * usual. The cache is code: whoever can write it could as well write the program.
+ * usual. It does not check the architecture: a program folder copied to another machine would crash there, if ARCH were not in the name. The cache is code: whoever can write it could as well write the program.
  *
  * The shell script `nodegrub`, which `make-cache.js` writes too, starts this with flags of V8's (make-cache.ts), and then the
- * cache is `FILE.flags.cache`.
+ * cache is `FILE.flags.ARCH.cache`.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 
-const CACHE = process.execArgv.length > 0 ? '.flags.cache' : '.cache';
+const CACHE = `${process.execArgv.length > 0 ? '.flags' : ''}.${process.arch}.cache`;
 
 interface Loaded {
   exports: Record<string, unknown>;

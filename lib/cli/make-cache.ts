@@ -177,7 +177,7 @@ function sandbox(): void {
   );
 }
 
-/** What V8 has after the boots, with these flags, as FILE.cache or FILE.flags.cache. */
+/** What V8 has after the boots, with these flags, as FILE.ARCH.cache or FILE.flags.ARCH.cache. */
 function cache(flags: readonly string[], work: string, disks: readonly string[]): void {
   const child = spawnSync(process.execPath, [...flags, __filename, '--child', work, ...disks], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
@@ -191,7 +191,7 @@ function cache(flags: readonly string[], work: string, disks: readonly string[])
     const sizeEnd = sent.indexOf(10, nameEnd + 1);
     const end = sizeEnd + 1 + Number(sent.toString('utf8', nameEnd + 1, sizeEnd));
     put(
-      `${sent.toString('utf8', at, nameEnd)}${flags.length > 0 ? '.flags' : ''}.cache`,
+      `${sent.toString('utf8', at, nameEnd)}${flags.length > 0 ? '.flags' : ''}.${process.arch}.cache`,
       sent.subarray(sizeEnd + 1, end),
     );
     at = end;

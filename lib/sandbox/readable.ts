@@ -8,7 +8,7 @@ import { GuestError } from '../bytes/errors';
  * @throws GuestError where this user cannot read the program or Node
  */
 export function mustBeReadable(program: string, uid: number): void {
-  const files = readdirSync(program).filter((name) => /\.js(\.flags)?(\.cache)?$/.test(name));
+  const files = readdirSync(program).filter((name) => /\.js(\.(flags\.)?\w+\.cache)?$/.test(name));
   for (const path of [...files.map((name) => join(program, name)), realpathSync(process.execPath)])
     fileMustBeReadable(path, uid);
 }

@@ -166,7 +166,9 @@ t.test('the .deb in Debian 12', async (t) => {
     t.match(root.must('nodegrub --help'), /take the default/);
     t.equal(root.must('dpkg --verify nodegrub'), '', 'its files are as in the package');
     t.equal(
-      root.must('test -e /usr/lib/nodegrub/core.js.flags.cache && stat -c %Y /usr/lib/nodegrub/node.stamp'),
+      root.must(
+        `test -e /usr/lib/nodegrub/core.js.flags.${process.arch}.cache && stat -c %Y /usr/lib/nodegrub/node.stamp`,
+      ),
       root.must('stat -c %Y /usr/bin/node'),
     );
   });
@@ -222,10 +224,10 @@ t.test('the .deb in Debian 12', async (t) => {
     root.must('touch -d 2001-01-01 /usr/bin/node');
     boot('with a stale cache');
     boot('with a stale cache, strict', '--sandbox=strict');
-    root.must('rm /usr/lib/nodegrub/core.js.cache');
+    root.must(`rm /usr/lib/nodegrub/core.js.${process.arch}.cache`);
     t.match(root.must('dpkg -i /var/nodejs.deb'), /triggers for nodegrub/);
     t.equal(root.must(stamp), root.must('stat -c %Y /usr/bin/node'));
-    root.must('test -e /usr/lib/nodegrub/core.js.cache');
+    root.must(`test -e /usr/lib/nodegrub/core.js.${process.arch}.cache`);
     boot('with a new one');
   });
 
