@@ -65,6 +65,8 @@ packages=(
   lintian apparmor patchelf man-db zsh bash-completion
   # ZFS before feature flags; openzfs.sh fetches the newer one, and makes its maker
   zfs-fuse gcc
+  # the program on arm64
+  qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross libgcc-s1-arm64-cross
 )
 missing=()
 for p in "${packages[@]}"; do
