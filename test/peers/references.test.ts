@@ -86,7 +86,7 @@ function asked(disk: string, ...options: string[]): Asked {
           .replace(/\/boot_(kernel|ramdisk)\.[a-z0-9_]{8}$/, '/boot_$1')
           .replace(disk, 'DISK')
           .replace(/^\/proc\/\d+\//, '/proc/PID/')
-          .replace(/^.*\/dist\/[a-zA-Z0-9-]+\.js(\.flags)?(\.cache)?$/, 'CHUNK'),
+          .replace(/^.*\/dist\/[a-zA-Z0-9-]+\.js(\.(flags\.)?\w+\.cache)?$/, 'CHUNK'),
       );
   }
   rmSync(out, { recursive: true });
