@@ -56,14 +56,11 @@ session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true 
 /** How often blocks of this process' code were entered since the last call (V8's block coverage). */
 export function blocks(): number {
   let total = 0;
-  session.post(
-    'Profiler.takePreciseCoverage',
-    (error, { result }: Profiler.TakePreciseCoverageReturnType) => {
-      if (error) throw error;
-      for (const { functions } of result)
-        for (const { ranges } of functions) for (const { count } of ranges) total += count;
-    },
-  );
+  session.post('Profiler.takePreciseCoverage', (error, found: Profiler.TakePreciseCoverageReturnType) => {
+    if (error) throw error;
+    for (const { functions } of found.result)
+      for (const { ranges } of functions) for (const { count } of ranges) total += count;
+  });
   return total;
 }
 

@@ -29,13 +29,17 @@ function blanks(count: number, size: number): string[] {
 
 /** All members mounted for the time of `body`. */
 function inMount<T>(images: readonly string[], options: string, body: (mnt: string) => T): T {
-  const loops = images.map((image) => must('losetup', '-f', '--show', image).trim());
-  const members = loops.map((loop) => `device=${loop}`).join(',');
-  must('mount', '-t', 'btrfs', '-o', options ? `${members},${options}` : members, loops[0]!, mnt);
+  const loops: string[] = [];
   try {
-    return body(mnt);
+    for (const image of images) loops.push(must('losetup', '-f', '--show', image).trim());
+    const members = loops.map((loop) => `device=${loop}`).join(',');
+    must('mount', '-t', 'btrfs', '-o', options ? `${members},${options}` : members, loops[0]!, mnt);
+    try {
+      return body(mnt);
+    } finally {
+      must('umount', mnt);
+    }
   } finally {
-    must('umount', mnt);
     for (const loop of loops) must('losetup', '-d', loop);
     released(...images);
   }

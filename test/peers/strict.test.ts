@@ -202,10 +202,9 @@ t.test('no process of the sandbox outlives the program', { skip: !root && 'not r
     t.not(alive(), '', `${format}: it is there`);
     process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
     await ended;
-    for (let i = 0; i < 100 && alive() !== ''; i++) await setTimeout(50);
-    t.equal(alive(), '', `${format}: and is gone soon`);
+    await setTimeout(1000);
+    t.equal(alive(), '', `${format}: and is gone a second later`);
     for (const pid of alive().split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
-    for (let i = 0; i < 100 && readdirSync(folder).length > 0; i++) await setTimeout(50);
     t.same(readdirSync(folder), [], `${format}: nothing is left`);
   }
 });
